@@ -1,0 +1,123 @@
+"""Headers, cookies, error pages and sign-in rules: what every page does alike."""
+
+import datetime as dt
+import json
+import re
+
+import pytest
+from django.urls import reverse
+
+from tests.conftest import PASSWORD
+
+EXPECTED = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+
+
+@pytest.mark.parametrize("path", ["/", "/nowhere/", "/health/", "/accounts/login/", "/s/trial/"])
+def test_headers_stand_on_every_answer(study, lead, login, path):
+    answer = login(lead).get(path)
+    for name, value in EXPECTED.items():
+        assert value in answer[name], name
+    policy = answer["Content-Security-Policy"].split("; ")
+    assert {"default-src 'none'", "script-src 'self'", "style-src 'self'", "object-src 'none'"} <= set(policy)
+    assert "unsafe" not in str(policy)
+    assert "camera=()" in answer["Permissions-Policy"]
+
+
+def test_cookies_cannot_be_read_by_scripts(client, lead):
+    client.post(reverse("account_login"), {"login": lead.email, "password": PASSWORD})
+    for cookie in client.cookies.values():
+        assert cookie["httponly"]
+        assert cookie["samesite"] == "Strict"
+
+
+def test_unknown_study_and_foreign_study_look_alike(study, outsider, login):
+    client = login(outsider)
+    foreign, unknown = client.get("/s/trial/"), client.get("/s/no-such/")
+    assert foreign.status_code == unknown.status_code == 404
+    pages = [
+        re.sub(rb"csrf[^>]*|X-CSRFToken[^>]*|trial|no-such", b"", page.content) for page in (foreign, unknown)
+    ]
+    assert pages[0] == pages[1]
+
+
+def test_error_as_json_where_json_is_asked_for(study, outsider, login):
+    answer = login(outsider).get("/s/trial/", headers={"Accept": "application/json"})
+    assert answer.status_code == 404
+    assert json.loads(answer.content)["fields"] == {}
+
+
+def test_session_ends_after_its_longest_time(study, lead, login, clock):
+    client = login(lead)
+    for _ in range(25):
+        assert client.get("/").status_code == 200
+        clock.shift(dt.timedelta(minutes=29))
+    assert client.get("/").status_code == 302
+
+
+def test_session_ends_without_a_request_for_half_an_hour(study, lead, login, clock):
+    client = login(lead)
+    assert client.get("/").status_code == 200
+    clock.shift(dt.timedelta(minutes=31))
+    assert client.get("/").status_code == 302
+
+
+def test_expired_account_is_signed_out(study, lead, login):
+    client = login(lead)
+    assert client.get("/").status_code == 200
+    lead.expires_on = dt.date(2026, 11, 20)
+    lead.save()
+    assert client.get("/").status_code == 302
+
+
+def test_production_asks_for_a_second_factor(study, lead, login, settings):
+    settings.MFA_REQUIRED = True
+    client = login(lead)
+    answer = client.get("/s/trial/")
+    assert (answer.status_code, answer["Location"]) == (302, reverse("mfa_activate_totp"))
+    assert client.get("/api/s/trial/indicators/").status_code == 302
+
+
+def test_one_time_secrets_are_encrypted_in_the_database(study, lead):
+    from allauth.mfa.models import Authenticator
+    from allauth.mfa.totp.internal.auth import TOTP
+
+    secret = "JBSWY3DPEHPK3PXP"
+    TOTP.activate(lead, secret)
+    assert secret not in str(Authenticator.objects.get(user=lead).data)
+
+
+def test_guessing_a_password_is_stopped(client, lead):
+    for _ in range(12):
+        answer = client.post(
+            reverse("account_login"), {"login": lead.email, "password": "wrong password here"}
+        )
+    assert answer.status_code == 429 or b"Too many" in answer.content
+    right = client.post(reverse("account_login"), {"login": lead.email, "password": PASSWORD})
+    assert right.status_code != 302
+
+
+def test_nobody_can_sign_up(client, db):
+    assert b"password" not in client.get(reverse("account_signup")).content.lower().split(b"<form")[-1]
+    client.post(
+        reverse("account_signup"), {"email": "x@example.org", "password1": PASSWORD, "password2": PASSWORD}
+    )
+    from ipe.models import User
+
+    assert not User.objects.exists()
+
+
+def test_server_error_page_shows_no_data(study, lead, login, rf):
+    from ipe.views import errors
+
+    request = rf.get("/s/trial/")
+    request.user = lead
+    answer = errors.server_error(request)
+    assert answer.status_code == 500
+    assert b"Traceback" not in answer.content

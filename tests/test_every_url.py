@@ -1,0 +1,153 @@
+"""Every URL as every role, an outsider, a member of another site and anonymous, from one table of expected answers.
+
+Each room keeps its rows of the table in `tests/access/<room>.py`. A URL that stands in no row fails the test by name.
+A second walk shows that no GET changes a row.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from tests import access
+from tests.access.table import PEOPLE, Row
+
+MODULES = [
+    importlib.import_module(f"tests.access.{module.name}")
+    for module in pkgutil.iter_modules(access.__path__)
+    if module.name != "table"
+]
+ROWS: list[Row] = [row for module in MODULES for row in module.ROWS]
+
+# What a GET may write: the session of the visitor and the cache, by name.
+MAY_CHANGE = {"sessions.Session", "usersessions.UserSession"}
+
+
+def patterns(resolver: URLResolver, prefix: str = "") -> list[str]:
+    names = []
+    for entry in resolver.url_patterns:
+        if isinstance(entry, URLResolver):
+            inner = f"{prefix}{entry.namespace}:" if entry.namespace else prefix
+            names += patterns(entry, inner)
+        elif isinstance(entry, URLPattern):
+            names.append(f"{prefix}{entry.name}" if entry.name else str(entry.pattern))
+    return names
+
+
+@pytest.fixture
+def world(
+    study: Any,
+    site_a: Any,
+    site_b: Any,
+    lead: Any,
+    fieldwork: Any,
+    researcher: Any,
+    writer: Any,
+    data_protection: Any,
+    other_site: Any,
+    outsider: Any,
+) -> dict[str, Any]:
+    """One study with a row of everything at site A, made by the rooms from the bottom of the house to the top."""
+    made: dict[str, Any] = {
+        "study": study,
+        "site_a": site_a,
+        "site_b": site_b,
+        "lead": lead,
+        "fieldwork": fieldwork,
+        "researcher": researcher,
+        "writer": writer,
+        "data_protection": data_protection,
+        "other_site": other_site,
+        "outsider": outsider,
+    }
+    order = [
+        "ipe",
+        "protocol",
+        "consent",
+        "releases",
+        "fieldwork",
+        "surveys",
+        "transcripts",
+        "coding",
+        "findings",
+    ]
+    for module in sorted(MODULES, key=lambda module: order.index(module.__name__.rsplit(".", 1)[-1])):
+        if hasattr(module, "build"):
+            module.build(made)
+    return made
+
+
+def address(row: Row, world: dict[str, Any]) -> str:
+    kwargs = {name: getattr(world[key], "pk", world[key]) for name, key in row.kwargs.items()}
+    if row.slug:
+        kwargs["slug"] = world["study"].slug
+    return reverse(row.url, kwargs=kwargs)
+
+
+def posted(row: Row, world: dict[str, Any]) -> dict[str, Any]:
+    def value(given: Any) -> Any:
+        if isinstance(given, str) and given.startswith("@"):
+            return str(getattr(world[given[1:]], "pk", world[given[1:]]))
+        return given
+
+    return {name: value(given) for name, given in row.data.items()}
+
+
+def test_every_url_stands_in_the_table():
+    known = {row.url for row in ROWS}
+    assert sorted(set(patterns(get_resolver())) - known) == []
+    assert sorted(known - set(patterns(get_resolver()))) == []
+
+
+@pytest.mark.parametrize("person", PEOPLE)
+def test_every_url_answers_as_the_table_says(world, person):
+    client = Client()
+    if person != "anonymous":
+        client.force_login(world[person])
+    wrong = []
+    # Reading first: a POST of one row may remove what another row shows.
+    for row in sorted(ROWS, key=lambda row: row.method != "GET"):
+        url = address(row, world)
+        answer = client.get(url) if row.method == "GET" else client.post(url, posted(row, world))
+        if answer.status_code != getattr(row, person):
+            wrong.append(f"{row.method} {row.url} {answer.status_code}, expected {getattr(row, person)}")
+    assert wrong == []
+
+
+def counted() -> dict[str, Any]:
+    """A fingerprint of every row of every table, so that a changed row is seen as well as a new one."""
+    fingerprints: dict[str, Any] = {}
+    for model in apps.get_models(include_auto_created=True):
+        if model._meta.label in MAY_CHANGE or not model._meta.managed:
+            continue
+        database = "keys" if model._meta.label_lower == "ipe.wrappedkey" else "default"
+        names = [field.attname for field in model._meta.concrete_fields if field.attname != "last_login"]
+        rows = model._base_manager.using(database).order_by("pk").values_list(*names)
+        fingerprints[model._meta.label] = [repr(row) for row in rows]
+    return fingerprints
+
+
+@pytest.mark.parametrize("person", [person for person in PEOPLE if person not in {"outsider", "anonymous"}])
+def test_no_get_changes_a_row(world, person):
+    client = Client()
+    client.force_login(world[person])
+    urls = sorted({address(row, world) for row in ROWS if row.url != "account_logout"})
+    before = counted()
+    for url in urls:
+        for ask in (client.get, client.head, client.options):
+            ask(url)
+    if counted() != before:  # only then look for the one that did it, which takes long
+        assert [url for url in urls if writes(client, url)] == []
+        pytest.fail("rows changed on a first GET, and not again on a second")
+
+
+def writes(client: Client, url: str) -> bool:
+    before = counted()
+    client.get(url)
+    return counted() != before
