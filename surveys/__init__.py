@@ -1,0 +1,1 @@
+"""Surveys: instruments, intake of answers, administrative returns, and indicators held against thresholds."""

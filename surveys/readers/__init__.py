@@ -1,0 +1,1 @@
+"""Readers of survey exports: one module per form, one result (`sheet.Sheet`)."""

@@ -1,0 +1,63 @@
+"""SPSS .sav and .zsav through pyreadstat. Values are kept as codes; the file's own labels come beside them.
+
+`user_missing=True`, because otherwise the codes that a questionnaire uses for "don't know" turn into blanks
+silently.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyreadstat
+
+from ipe.errors import BadFile
+
+from .sheet import Column, Line, Sheet
+from .table import MOST_CELLS, MOST_COLUMNS, MOST_ROWS, as_text
+
+SPSS = "spss"
+MOST_BYTES = 400 << 20  # of answers, unpacked
+
+
+def read(data: bytes, *, file: str) -> Sheet:
+    # pyreadstat reads from a path only. The directory is private to this process and goes with the block.
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "survey.sav"
+        path.write_bytes(data)
+        try:
+            # The headings first: a compressed file of some kilobytes can say that it holds gigabytes.
+            _, head = pyreadstat.read_sav(path, metadataonly=True)
+            _check_size(head, file)
+            frame, meta = pyreadstat.read_sav(
+                path, user_missing=True, disable_datetime_conversion=False, row_limit=MOST_ROWS + 1
+            )
+        except (pyreadstat.ReadstatError, pyreadstat.PyreadstatError, UnicodeDecodeError) as error:
+            raise BadFile("This is not an SPSS file that can be read.", file=file) from error
+    texts = meta.column_names_to_labels
+    columns = tuple(Column(at, name, texts.get(name) or name) for at, name in enumerate(meta.column_names))
+    labels = {
+        name: {as_text(value): str(label) for value, label in found.items()}
+        for name, found in meta.variable_value_labels.items()
+    }
+    lines = tuple(
+        Line(number, tuple("" if pd.isna(value) else as_text(value).strip() for value in row))
+        for number, row in enumerate(frame.itertuples(index=False, name=None), start=1)
+    )
+    return Sheet(SPSS, columns, lines, labels=labels)
+
+
+def _check_size(head: Any, file: str) -> None:
+    """Rows, columns and the bytes that they take unpacked, as the file says them; rows may be unknown (None)."""
+    n_columns, n_rows = len(head.column_names), head.number_rows
+    n_rows = MOST_ROWS if n_rows is None or n_rows < 0 else n_rows
+    row_bytes = sum(max(width, 8) for width in head.variable_storage_width.values())
+    if n_columns > MOST_COLUMNS or n_rows > MOST_ROWS or n_columns * n_rows > MOST_CELLS:
+        raise BadFile(
+            f"The file has more than {MOST_ROWS:,} rows, {MOST_COLUMNS:,} columns or {MOST_CELLS:,} cells.",
+            file=file,
+        )
+    if row_bytes * n_rows > MOST_BYTES:
+        raise BadFile("The file unpacks to far more than a survey holds.", file=file)

@@ -1,0 +1,1 @@
+"""Pages of the surveys room: fetch, bind, act, answer."""

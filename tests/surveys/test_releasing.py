@@ -1,0 +1,101 @@
+import io
+
+import openpyxl
+import pytest
+
+from ipe.errors import Invalid, NotReady, Refused
+from releases.models import Release
+from surveys import releasing
+from surveys.frames import Scope
+from tests.surveys.conftest import answers, fifty
+
+
+def sheets(data):
+    book = openpyxl.load_workbook(io.BytesIO(data))
+    return {name: [[c.value for c in row] for row in book[name].iter_rows()] for name in book.sheetnames}
+
+
+def publish(scope, by, **more):
+    given = {"output_class": "survey", "purpose": "Report to the board", "file_format": "xlsx"} | more
+    return releasing.publish_indicators(scope, by=by, **given)
+
+
+@pytest.mark.parametrize("file_format", ["xlsx", "csv", "csv_guarded", "pdf"])
+def test_indicators_leave_through_the_ledger(study, stored, writer, file_format):
+    stored(fifty(35))
+    made = publish(Scope(study, writer), writer, file_format=file_format)
+    assert made.data
+    release = Release.objects.get()
+    assert (release.purpose, release.output_class, release.state) == (
+        "Report to the board",
+        "survey",
+        "released",
+    )
+    assert release.cells.exists()
+
+
+def test_hidden_counts_are_in_no_byte_of_the_file(study, stored, writer):
+    stored(fifty(45))
+    made = publish(Scope(study, writer), writer)
+    rows = [row for sheet in sheets(made.data).values() for row in sheet]
+    useful = next(row for row in rows if row[0] == "training-useful")
+    assert "[c]" in useful
+    assert 45 not in useful
+    assert 90 not in useful
+    assert "Met" not in useful
+
+
+def test_a_wave_with_two_more_answers_cannot_be_released_beside_the_first(study, stored, writer):
+    stored(fifty(35))
+    publish(Scope(study, writer), writer)
+    stored([*fifty(35), *answers(2, attended="Yes", useful="Agree")], replace=True)
+    with pytest.raises(NotReady, match="almost the same people"):
+        publish(Scope(study, writer), writer)
+    assert Release.objects.count() == 1
+
+
+def test_the_same_answers_taken_in_again_can_be_released_again(study, stored, writer):
+    stored(fifty(35))
+    publish(Scope(study, writer), writer)
+    stored([*fifty(35), {"role": "Team manager", "attended": "No"}], replace=True)
+    publish(Scope(study, writer), writer)
+    assert Release.objects.count() == 2
+
+
+def test_who_may_release_and_nothing_to_release(study, stored, writer, lead, researcher, fieldwork):
+    with pytest.raises(Invalid, match="no figures"):
+        publish(Scope(study, writer), writer)
+    stored(fifty(35))
+    with pytest.raises(Refused):
+        publish(Scope(study, lead), lead)
+    with pytest.raises(Refused, match="every site"):
+        publish(Scope(study, researcher), researcher)
+    made = publish(Scope(study, researcher, site="A"), researcher)
+    assert made.release.state == "draft"
+
+
+@pytest.mark.parametrize("file_format", ["xlsx", "csv", "csv_guarded", "pdf", "chart"])
+def test_answers_leave_in_every_form(study, instrument, stored, writer, file_format):
+    stored(fifty(25))
+    made = releasing.publish_answers(
+        Scope(study, writer), instrument=instrument, by=writer, purpose="Annex", file_format=file_format
+    )
+    assert made.data
+    assert Release.objects.get().title == "Survey of staff"
+    if file_format == "csv":
+        lines = made.data.decode().splitlines()
+        assert lines[0] == "item,site,phase,base_rule,answer,count,base,percent"
+        assert (
+            'useful,A,12m,"All who attended the training (not applicable out, don’t know out)",Agree,25,50,50.0'
+            in lines
+        )
+
+
+def test_answers_of_small_bases_are_hidden(study, instrument, stored, writer):
+    stored(answers(9, attended="Yes", useful="Agree", time="Disagree"))
+    made = releasing.publish_answers(
+        Scope(study, writer), instrument=instrument, by=writer, purpose="Annex", file_format="csv"
+    )
+    body = made.data.decode().splitlines()[1:]
+    assert body
+    assert all(",9," not in line and line.endswith("[c],[c],[c]") for line in body if "[z]" not in line)
