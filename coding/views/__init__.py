@@ -1,0 +1,1 @@
+"""Pages of the room, one module per place where people work."""
