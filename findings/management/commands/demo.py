@@ -44,7 +44,8 @@ class Command(BaseCommand):
         web = [sys.executable, "-m", "gunicorn", "ipe.wsgi", "--bind", f"127.0.0.1:{port}"]
         web += ["--workers", "2", "--threads", "4", "--log-level", "warning"]
         worker = [sys.executable, "manage.py", "worker"]
-        for ending in (signal.SIGTERM, signal.SIGHUP):  # asked to end, or its terminal was closed
+        # Ctrl-C, asked to end, its terminal was closed. SIGINT too: a shell's background job inherits it ignored.
+        for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(ending, self.interrupt)
         running: list[subprocess.Popen[bytes]] = []
         try:
