@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -112,10 +113,14 @@ def readiness(
     phase: Phase,
     *,
     again: Mapping[uuid.UUID, FormVersion] | None = None,
+    held_at: dt.datetime | None = None,
 ) -> Readiness:
     """CN-05, CN-09, CN-11, CN-13 for one person and phase. For many people pass `again` and prefetched
-    people."""
-    if not participant.is_active:
+    people.
+
+    `held_at`: when it begins. Withdrawing later without deletion keeps what was collected by then.
+    """
+    if not participant.is_active and not _withdrew_after(participant, held_at):
         return Readiness(participant.code, (f"{participant.code} has withdrawn.",))
     if again is None:
         again = versions_to_sign_again(participant.evaluation)
@@ -129,6 +134,12 @@ def readiness(
             newer = f"“{version.form.title}” is now version {version.number}"
             reasons.append(f"{participant.code} has to be asked again: {newer}.")
     return Readiness(participant.code, tuple(dict.fromkeys(reasons)))
+
+
+def _withdrew_after(participant: Participant, held_at: dt.datetime | None) -> bool:
+    if held_at is None or participant.is_erased:
+        return False
+    return not participant.withdrawals.filter(at__lt=held_at).exists()
 
 
 def _missing(participant: Participant, records: list[Signed], phase: Phase) -> Iterable[str]:

@@ -218,7 +218,8 @@ def change(
     Who is taken off the list is kept as cancelled.
 
     Raises
-        As `book`; NotReady when the activity is done or cancelled.
+        As `book`; NotReady when the activity is done or cancelled, or somebody would be taken off who may be
+        in a recording.
     """
     held = _locked(activity, by)
     _open(held)
@@ -230,6 +231,14 @@ def change(
         )
     _check_people(people, held.wave)
     _check_researchers(held.evaluation, held.wave.site, team)
+    wanted = {person.pk for person in people}
+    off = held.bookings.filter(state=BookingState.BOOKED).exclude(participant__in=wanted)
+    if off.exists() and held.recordings.filter(destroyed_at=None).exists():
+        # Their voice may be in it: a withdrawal has to find it.
+        raise NotReady(
+            f"{held.code} has a recording, so nobody can be taken off the list. Say who took part when you mark "
+            "it as done."
+        )
     held.starts_at, held.ends_at, held.place_kind = starts_at, ends_at, place_kind
     held.state = ActivityState.BOOKED
     held.full_clean()
@@ -237,10 +246,7 @@ def change(
         _warn(held, team, people, by)
     held.save()
     held.researchers.set(team)
-    wanted = {person.pk for person in people}
-    held.bookings.filter(state=BookingState.BOOKED).exclude(participant__in=wanted).update(
-        state=BookingState.CANCELLED
-    )
+    off.update(state=BookingState.CANCELLED)
     for person in people:
         Booking.objects.update_or_create(
             activity=held, participant=person, defaults={"state": BookingState.BOOKED}
@@ -299,7 +305,9 @@ def check(activity: Activity) -> Check:
     again = gates.versions_to_sign_again(activity.evaluation)
     people = [booking.participant for booking in standing_bookings(activity)]
     return Check(
-        people=tuple(gates.readiness(person, phase, again=again) for person in people),
+        people=tuple(
+            gates.readiness(person, phase, again=again, held_at=activity.starts_at) for person in people
+        ),
         not_recorded=tuple(
             person.code for person in people if gates.answer(person, ItemCode.RECORD, phase) != Answer.YES
         ),
@@ -338,7 +346,9 @@ def mark_done(activity: Activity, *, attended: Iterable[Participant], by: User) 
         reason
         for booking in bookings
         if booking.participant_id in wanted
-        for reason in gates.readiness(booking.participant, held.wave.phase, again=again).reasons
+        for reason in gates.readiness(
+            booking.participant, held.wave.phase, again=again, held_at=held.starts_at
+        ).reasons
     ]
     if reasons:
         raise NotReady("This cannot be marked as done: " + " ".join(reasons))

@@ -12,13 +12,15 @@ from django.utils import timezone
 
 from consent import gates
 from consent.models import Participant
+from consent.states import Status
 from fieldwork import recordings
 from fieldwork.booking import BOOKABLE
-from fieldwork.frames import quota_grid
+from fieldwork.frames import STANDING, quota_grid
 from fieldwork.models import Activity, Attempt, Booking, PlanRow, Recording
 from fieldwork.querysets import OPEN
 from fieldwork.section import CollectionPlan
 from fieldwork.states import ActivityState, BookingState
+from ipe import vault
 from ipe.models import Evaluation, Phase, Site, User, Wave
 from ipe.rooms import Assigned, Due, Effect, Erasure, Hit, NavPage, Progress, Retention, Room
 
@@ -26,20 +28,23 @@ AHEAD = dt.timedelta(days=14)
 
 
 def erase(erasure: Erasure) -> list[Effect]:
-    """Every scope cancels what is still to come; "delete" also takes out what was done with the person."""
+    """Every scope cancels what is still to come; "delete" also takes out what was done with the person.
+
+    What has begun by the clock and is not yet marked as done was collected: the lesser scopes keep it.
+    """
     person = erasure.participant
+    is_delete = erasure.scope == "delete"
     mine = Booking.objects.filter(participant=person)
     to_come = mine.filter(state=BookingState.BOOKED, activity__state__in=OPEN)
+    if not is_delete:
+        to_come = to_come.exclude(activity__starts_at__lte=erasure.at)
     others = Booking.objects.filter(state=BookingState.BOOKED).exclude(participant=person)
     emptied = Activity.objects.filter(pk__in=to_come.values("activity")).exclude(
         pk__in=others.values("activity")
     )
-    is_delete = erasure.scope == "delete"
     past = mine.exclude(state=BookingState.WITHDRAWN).exclude(pk__in=to_come.values("pk"))
     attempts = Attempt.objects.filter(participant=person)
-    kept = Recording.objects.filter(activity__bookings__participant=person, destroyed_at=None).distinct()
-    own = [row for row in kept.select_related("file") if not row.is_shared] if is_delete else []
-    shared = [row for row in kept.select_related("file") if row.is_shared] if is_delete else []
+    own, shared = _recordings_of(person) if is_delete else ([], [])
     effects = [
         Effect("bookings_cancelled", "appointments cancelled", to_come.count()),
         Effect(
@@ -69,6 +74,18 @@ def erase(erasure: Erasure) -> list[Effect]:
     else:
         Booking.objects.filter(pk__in=to_come_ids).update(state=BookingState.CANCELLED)
     return effects
+
+
+def _recordings_of(person: Participant) -> tuple[list[Recording], list[Recording]]:
+    """Recordings of this person alone, and those they share with others.
+
+    Others' recordings stay where the person was taken off the list or did not come. In a cancelled activity
+    nobody's place tells who was there, so everybody counts.
+    """
+    kept = Recording.objects.filter(destroyed_at=None).select_related("file")
+    was_there = Q(activity__bookings__state__in=STANDING) | Q(activity__state=ActivityState.CANCELLED)
+    shared = kept.filter(was_there, is_shared=True, activity__bookings__participant=person).distinct()
+    return list(kept.filter(file__scope=vault.participant_scope(person.pk))), list(shared)
 
 
 def due(evaluation: Evaluation, user: User, today: dt.date) -> list[Due]:
@@ -164,9 +181,13 @@ def retain(evaluation: Evaluation, today: dt.date) -> list[Retention]:
 
 
 def assigned(user: User) -> Assigned:
-    """People of the activities assigned to a researcher, until each is done or cancelled."""
+    """People of the activities assigned to a researcher, until each is done or cancelled or the person
+    withdraws."""
     people = Booking.objects.filter(
-        activity__researchers=user, activity__state__in=OPEN, state=BookingState.BOOKED
+        activity__researchers=user,
+        activity__state__in=OPEN,
+        state=BookingState.BOOKED,
+        participant__status=Status.ACTIVE,
     )
     mine = user.memberships.in_force().filter(evaluation__isnull=False).values("evaluation")
     reached = people.filter(activity__evaluation__in=mine)

@@ -80,3 +80,40 @@ def test_withdrawal_destroys_recordings(book, consented, fieldwork, run_jobs):
         recording.refresh_from_db()
         with pytest.raises(KeyDestroyed):
             recordings.read_recording(recording, by=fieldwork)
+
+
+def test_withdrawal_of_somebody_taken_off_the_list_keeps_the_recording(book, consented, fieldwork, run_jobs):
+    one, two, three = consented(3)
+    alone = book([one, two], method="focus_group")
+    values = {"starts_at": alone.starts_at, "ends_at": alone.ends_at, "place_kind": "workplace"}
+    booking.change(alone, participants=[one], researchers=[], by=fieldwork, **values)
+    of_one = recordings.add_recording(alone, upload=SOUND, by=fieldwork)
+    group = book([one, two, three], method="focus_group", accept_clashes=True)
+    of_group = recordings.add_recording(group, upload=SOUND, by=fieldwork)
+    booking.mark_done(group, attended=[one, three], by=fieldwork)
+    receipt = withdrawal.withdraw(two, scope="delete", by=fieldwork)
+    run_jobs()
+    assert not {"recordings", "shared_recordings"} & {line["code"] for line in receipt.counts}
+    for recording in (of_one, of_group):
+        recording.refresh_from_db()
+        assert recordings.read_recording(recording, by=fieldwork) == SOUND
+
+
+def test_withdrawal_reaches_the_recording_of_a_cancelled_activity(book, consented, fieldwork):
+    one, two = consented(2)
+    group = book([one, two], method="focus_group")
+    recording = recordings.add_recording(group, upload=SOUND, by=fieldwork)
+    booking.cancel(group, by=fieldwork)
+    withdrawal.withdraw(two, scope="delete", by=fieldwork)
+    recording.refresh_from_db()
+    assert recording.destroyed_at is not None
+
+
+def test_nobody_who_may_be_in_a_recording_is_taken_off(book, consented, fieldwork):
+    one, two = consented(2)
+    group = book([one, two], method="focus_group")
+    recordings.add_recording(group, upload=SOUND, by=fieldwork)
+    values = {"starts_at": group.starts_at, "ends_at": group.ends_at, "place_kind": "online"}
+    with pytest.raises(NotReady, match="has a recording"):
+        booking.change(group, participants=[one], researchers=[], by=fieldwork, **values)
+    assert booking.change(group, participants=[one, two], researchers=[], by=fieldwork, **values)

@@ -8,7 +8,7 @@ from fieldwork import booking, room
 from fieldwork.frames import quota_grid
 from fieldwork.models import Activity, Attempt, Booking
 from fieldwork.section import CollectionPlan, PlanPart
-from ipe.errors import Invalid, NotFound, Refused
+from ipe.errors import Invalid, NotFound, NotReady, Refused
 from tests.fieldwork.conftest import DAY
 
 NOW = dt.datetime(2026, 11, 21, 10, 0, tzinfo=dt.UTC)
@@ -139,6 +139,31 @@ def test_lesser_withdrawal_cancels_what_is_to_come(scope, book, consented, field
     assert states == {past.code: "done", alone.code: "cancelled", shared.code: "booked"}
     mine = dict(Booking.objects.filter(participant=one).values_list("activity__code", "state"))
     assert mine == {past.code: "attended", alone.code: "cancelled", shared.code: "cancelled"}
+
+
+@pytest.mark.parametrize("scope", ["contact", "future"])
+def test_lesser_withdrawal_keeps_an_interview_that_was_held_and_not_yet_marked(
+    scope, book, consented, fieldwork, researcher
+):
+    (person,) = consented()
+    held = book([person])
+    receipt = withdrawal.withdraw(person, scope=scope, by=fieldwork)
+    assert receipt.counts == []
+    assert room.assigned(researcher).participants == frozenset()
+    assert booking.check(held).is_ready
+    person.refresh_from_db()
+    done = booking.mark_done(held, attended=[person], by=fieldwork)
+    assert (done.state, Booking.objects.get().state) == ("done", "attended")
+
+
+def test_activity_after_a_withdrawal_cannot_be_marked_as_done(book, consented, fieldwork, clock):
+    one, two = consented(2)
+    withdrawal.withdraw(one, scope="contact", by=fieldwork)
+    clock.shift(dt.timedelta(days=5))
+    later = book([two], starts_at=DAY + dt.timedelta(days=4))
+    Booking.objects.create(activity=later, participant=one)
+    with pytest.raises(NotReady, match="P-001 has withdrawn"):
+        booking.mark_done(later, attended=[one], by=fieldwork)
 
 
 def test_delete_takes_out_what_was_done(book, consented, fieldwork):
