@@ -14,6 +14,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ipe.settings")
 
 from django.conf import settings
 
+from ipe.env import BadSetting
+
 HARD_LIMIT_SECONDS = 3600
 
 app = Celery("ipe", broker=settings.BROKER_URL or None)
@@ -44,8 +46,12 @@ def prepare(sender: Celery, **kwargs: object) -> None:
     import django  # a worker process sets the applications up before it reads their tasks
 
     django.setup()
-    from ipe import jobs
+    from ipe import checks, jobs
 
+    try:
+        checks.refuse_unsafe_start()
+    except BadSetting as error:  # Celery's signals swallow any other exception
+        raise SystemExit(str(error)) from None
     jobs.load_tasks()
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from django.apps import apps
 from django.conf import settings
 from django.core import checks
-from django.db import DatabaseError, models
+from django.db import DatabaseError, connections, models
 
 from ipe import rooms
+from ipe.env import BadSetting
 
 GUARDED = ("consent.Participant", "transcripts.Version")
 
@@ -53,25 +55,56 @@ def _exists(label: str) -> bool:
     return True
 
 
-def production_is_safe(app_configs: Any = None, **kwargs: Any) -> list[checks.CheckMessage]:
-    """Production refuses DEBUG, weak or shared secrets, a key file under VAR_DIR, and demo accounts."""
+def _unsafe() -> list[str]:
+    """Why production must not start; nothing elsewhere than in production."""
     if not settings.IS_PRODUCTION:
         return []
+    from ipe import vault  # models are not loaded when checks are registered
+    from ipe.models import User
+
     problems = []
     if len(settings.SECRET_KEY) < 50:
         problems.append("SECRET_KEY must have 50 characters or more")
+    if settings.SECRET_KEY == settings.MASTER_KEY:
+        problems.append("SECRET_KEY and MASTER_KEY must be two secrets")
+    try:
+        vault.master_key("start")
+    except RuntimeError as error:
+        problems.append(str(error))
     if not settings.ALLOWED_HOSTS or "*" in settings.ALLOWED_HOSTS:
         problems.append("ALLOWED_HOSTS must name the hosts")
     if "guest:guest@" in settings.BROKER_URL:
         problems.append("BROKER_URL uses the broker's default account")
     try:
-        from ipe.models import User  # models are not loaded when checks are registered
-
         if User.objects.filter(is_demo=True).exists():
             problems.append("there are demo accounts in the database")
     except DatabaseError:
         pass  # before the first migration there are no accounts at all
-    return [checks.Critical(f"Production cannot start: {problem}.", id="ipe.C001") for problem in problems]
+    return problems
+
+
+def production_is_safe(app_configs: Any = None, **kwargs: Any) -> list[checks.CheckMessage]:
+    """Production refuses weak, malformed or shared secrets, any host, and demo accounts. Settings refuse DEBUG."""
+    return [checks.Critical(f"Production cannot start: {problem}.", id="ipe.C001") for problem in _unsafe()]
+
+
+def refuse_unsafe_start() -> None:
+    """For whatever starts without Django's commands, which alone run system checks: web servers and Celery.
+
+    Raises
+        BadSetting: Production is not safe, or its pages would lack their scripts and styles.
+    """
+    problems = _unsafe()
+    if settings.IS_PRODUCTION and not (Path(settings.STATIC_ROOT) / "staticfiles.json").exists():
+        problems.append("run “manage.py collectstatic” first")
+    # A server that forks its workers after this must not hand one connection down to all of them.
+    for connection in connections.all(initialized_only=True):
+        if not connection.in_atomic_block:
+            connection.close()
+            if getattr(connection, "pool", None):
+                connection.close_pool()  # type: ignore[attr-defined]  # PostgreSQL alone has one
+    if problems:
+        raise BadSetting(f"Production cannot start: {'; '.join(problems)}.")
 
 
 def register() -> None:

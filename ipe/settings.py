@@ -30,6 +30,11 @@ if not SECRET_KEY or not MASTER_KEY:
     )
 
 VAR_DIR = env.folder("VAR_DIR", BASE_DIR / "var")
+_key_file = env.text("MASTER_KEY_FILE")
+if _key_file and Path(_key_file).expanduser().resolve().is_relative_to(VAR_DIR.resolve()):
+    raise env.BadSetting(
+        "MASTER_KEY_FILE must not lie under VAR_DIR: a copy of the data would hold their key"
+    )
 MAX_UPLOAD_BYTES = env.number("MAX_UPLOAD_MB", 40) * 1024 * 1024
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", () if IS_PRODUCTION else ("localhost", "127.0.0.1"))
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")

@@ -1,6 +1,7 @@
 """What production refuses, in a process of its own: settings are read once."""
 
 import os
+import sqlite3
 import subprocess
 import sys
 
@@ -16,7 +17,7 @@ GOOD = {
 }
 
 
-def check(tmp_path, **changes: str) -> subprocess.CompletedProcess[str]:
+def started(tmp_path, *command: str, **changes: str) -> subprocess.CompletedProcess[str]:
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     # Empty values keep a developer's .env from filling them in.
     empty = dict.fromkeys(
@@ -24,8 +25,12 @@ def check(tmp_path, **changes: str) -> subprocess.CompletedProcess[str]:
     )
     variables = {**kept, **empty, **GOOD, "VAR_DIR": str(tmp_path), "KEY_STORE_DIR": str(tmp_path), **changes}
     return subprocess.run(
-        [sys.executable, "manage.py", "check"], env=variables, capture_output=True, text=True, check=False
+        [sys.executable, *command], env=variables, capture_output=True, text=True, check=False
     )
+
+
+def check(tmp_path, **changes: str) -> subprocess.CompletedProcess[str]:
+    return started(tmp_path, "manage.py", "check", **changes)
 
 
 def test_production_starts_with_everything_set(tmp_path):
@@ -40,6 +45,8 @@ def test_production_starts_with_everything_set(tmp_path):
         ({"SECRET_KEY": ""}, "SECRET_KEY and MASTER_KEY must be set"),
         ({"SECRET_KEY": "short"}, "50 characters"),
         ({"MASTER_KEY": ""}, "SECRET_KEY and MASTER_KEY must be set"),
+        ({"MASTER_KEY": "not-a-key"}, "MASTER_KEY must be 32 bytes"),
+        ({"MASTER_KEY": "s" * 60}, "must be two secrets"),
         ({"ALLOWED_HOSTS": ""}, "ALLOWED_HOSTS"),
         ({"BROKER_URL": "amqp://guest:guest@127.0.0.1/"}, "default account"),
         ({"DATABASE_URL": "nonsense"}, "DATABASE_URL"),
@@ -51,6 +58,40 @@ def test_production_refuses(tmp_path, changes, words):
     answer = check(tmp_path, **changes)
     assert answer.returncode != 0
     assert words in answer.stderr
+
+
+def test_a_key_file_among_the_data_is_refused(tmp_path):
+    (tmp_path / "var").mkdir()
+    (tmp_path / "var" / "key").write_text(GOOD["MASTER_KEY"])
+    changes = {"MASTER_KEY": "", "MASTER_KEY_FILE": str(tmp_path / "var" / "key")}
+    assert check(tmp_path, **changes, VAR_DIR=str(tmp_path / "elsewhere")).returncode == 0
+    refused = check(tmp_path, **changes, VAR_DIR=str(tmp_path / "var"))
+    assert refused.returncode != 0
+    assert "must not lie under VAR_DIR" in refused.stderr
+
+
+# What a web server and Celery import; neither runs Django's system checks.
+SERVERS = ["import ipe.wsgi", "from ipe.celery import app; app.finalize()"]
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_a_server_does_not_start_with_demo_accounts(tmp_path, server):
+    with sqlite3.connect(tmp_path / "ipe.sqlite3") as database:
+        database.execute("CREATE TABLE ipe_user (is_demo bool)")
+        database.execute("INSERT INTO ipe_user VALUES (1)")
+    refused = started(tmp_path, "-c", server)
+    assert refused.returncode != 0
+    assert "there are demo accounts in the database" in refused.stderr
+
+
+def test_a_server_does_not_start_with_weak_secrets(tmp_path):
+    refused = started(tmp_path, "-c", "import ipe.wsgi", SECRET_KEY="short")
+    assert refused.returncode != 0
+    assert "50 characters" in refused.stderr
+
+
+def test_the_demo_server_starts(tmp_path):
+    assert started(tmp_path, "-c", "import ipe.wsgi", ENVIRONMENT="demo").returncode == 0
 
 
 def test_production_refuses_demo_accounts(settings, db):
