@@ -14,8 +14,6 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ipe.settings")
 
 from django.conf import settings
 
-from ipe.env import BadSetting
-
 HARD_LIMIT_SECONDS = 3600
 
 app = Celery("ipe", broker=settings.BROKER_URL or None)
@@ -46,12 +44,13 @@ def prepare(sender: Celery, **kwargs: object) -> None:
     import django  # a worker process sets the applications up before it reads their tasks
 
     django.setup()
-    from ipe import checks, jobs
+    from django.core import checks
 
-    try:
-        checks.refuse_unsafe_start()
-    except BadSetting as error:  # Celery's signals swallow any other exception
-        raise SystemExit(str(error)) from None
+    from ipe import jobs
+
+    # Only Django's own commands run these. Celery's signals swallow every exception but this one.
+    if serious := [one.msg for one in checks.run_checks(tags=["ipe"]) if one.is_serious()]:
+        raise SystemExit(" ".join(serious))
     jobs.load_tasks()
 
 

@@ -89,7 +89,7 @@ def production_is_safe(app_configs: Any = None, **kwargs: Any) -> list[checks.Ch
 
 
 def refuse_unsafe_start() -> None:
-    """For whatever starts without Django's commands, which alone run system checks: web servers and Celery.
+    """For web servers, which start without the system checks of Django's commands.
 
     Raises
         BadSetting: Production is not safe, or its pages would lack their scripts and styles.
