@@ -29,7 +29,8 @@ def write_row(
     """Add or replace a row, in the caller's transaction.
 
     Raises
-        Invalid: No phases, phases of another study, or not a method or group of the list.
+        Invalid: No phases, phases of another study, not a method or group of the list, or activities that
+            belong to the row would count for something else.
     """
     covered = list(phases)
     if not covered or any(phase.evaluation_id != evaluation.pk for phase in covered):
@@ -39,6 +40,7 @@ def write_row(
     row = PlanRow.objects.filter(evaluation=evaluation, code=code).first() or PlanRow(
         evaluation=evaluation, code=code
     )
+    _check_activities(row, method=method, group=group, phases=covered)
     if order is None:
         last = evaluation.plan_rows.aggregate(last=Max("order"))["last"]
         order = row.order if not row._state.adding else (0 if last is None else last + 1)
@@ -48,6 +50,56 @@ def write_row(
     row.save()
     row.phases.set(covered)
     return row
+
+
+def _check_activities(row: PlanRow, *, method: str, group: str, phases: Iterable[Phase]) -> None:
+    if row._state.adding or not row.activities.exists():
+        return
+    if (row.method, row.group) != (method, group):
+        raise Invalid(
+            f"Activities belong to the row “{row.code}”: method and group stay.",
+            fields={"method": "Activities belong to this row. Add another row instead."},
+        )
+    if row.activities.exclude(wave__phase__in=list(phases)).exists():
+        raise Invalid(
+            f"Activities belong to the row “{row.code}” in a phase that is left out.",
+            fields={"phases": "Activities belong to this row in a phase that is not chosen."},
+        )
+
+
+@transaction.atomic
+def add_row(
+    evaluation: Evaluation,
+    *,
+    code: str,
+    method: str,
+    phases: Iterable[Phase],
+    by: User,
+    group: str = "",
+    number: int | None = None,
+    people_each: int = 1,
+    note: str = "",
+) -> PlanRow:
+    """Add a row to the plan.
+
+    Raises
+        Refused, NotFound: Only the evaluation lead changes the study design.
+        Invalid: As for `write_row`, or the code is taken.
+    """
+    roles.require_whole_study(by, "design.edit", evaluation)
+    if PlanRow.objects.filter(evaluation=evaluation, code=code).exists():
+        raise Invalid("The code is taken.", fields={"code": "Another row of the plan has this code."})
+    return set_row(
+        evaluation,
+        code=code,
+        method=method,
+        phases=phases,
+        by=by,
+        group=group,
+        number=number,
+        people_each=people_each,
+        note=note,
+    )
 
 
 @transaction.atomic

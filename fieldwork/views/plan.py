@@ -58,7 +58,8 @@ def _edit(request: MemberRequest, study: Evaluation, initial: dict[str, Any], ti
     form = PlanRowForm(request.POST or None, study=study, user=request.user, initial=initial)
     if request.method == "POST" and form.is_valid():
         values = {**form.cleaned_data, "code": initial.get("code") or form.cleaned_data["code"]}
-        if perform(form, planning.set_row, study, by=request.user, **values) is not None:
+        act = planning.set_row if initial else planning.add_row
+        if perform(form, act, study, by=request.user, **values) is not None:
             messages.success(request, "The plan is stored.")
             return redirect("fieldwork:quotas", slug=study.slug)
     context = {"form": form, "title": title, "crumbs": _crumbs(study)}

@@ -226,6 +226,37 @@ def test_plan_by_the_page(study, lead, login):
     assert study.plan_rows.count() == 0
 
 
+def test_plan_page_does_not_replace_a_row_under_a_code_that_is_taken(study, lead, plan, login):
+    row = plan(number=7)
+    phases = [study.phases.get(code="pre").pk]
+    data = {"code": row.code, "method": "observation", "phases": phases, "number": 1, "people_each": 1}
+    answer = login(lead).post(url(study, "plan-add"), data)
+    assert (answer.status_code, "Another row of the plan has this code." in answer.content.decode()) == (
+        400,
+        True,
+    )
+    row.refresh_from_db()
+    assert (row.method, row.number) == ("interview", 7)
+
+
+def test_plan_row_with_activities_keeps_what_they_count_for(study, lead, plan, book, consented, login):
+    row = plan(number=1, phases=("pre", "12m"))
+    book(consented(), plan_row=row)
+    client, place = login(lead), url(study, "plan-row", pk=row.pk)
+    pre, twelve = (study.phases.get(code=code).pk for code in ("pre", "12m"))
+    data = {
+        "code": row.code,
+        "method": "interview",
+        "group": "practitioners",
+        "phases": [pre, twelve],
+        "number": 3,
+        "people_each": 1,
+    }
+    for change in ({"method": "observation"}, {"group": "leaders"}, {"phases": [pre]}):
+        assert client.post(place, {**data, **change}).status_code == 400
+    assert client.post(place, {**data, "phases": [twelve]}).status_code == 302
+
+
 def test_attempt_by_the_page(study, fieldwork, add, login):
     person = add()
     data = {"channel": "email", "outcome": "no_answer"}
