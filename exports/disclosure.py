@@ -392,17 +392,14 @@ def _released(
 ) -> Cell:
     if isinstance(cell, Attribution):
         return attributed(cell, rule)
-    if isinstance(cell, Share) and cell.base == 0:
-        return Hidden("z")
-    if cell is None or isinstance(cell, Hidden):
-        return cell
     ref = Ref(row, column.key)
     if ref in items:
         return Hidden("c") if ref in hidden else cell
     sources = _sources(table, row, column, items)
     if not any(source in hidden for source in sources):
-        return cell
-    if isinstance(cell, Share):
+        return Hidden("z") if isinstance(cell, Share) and cell.base == 0 else cell
+    # An empty cell, or a share of no one, would tell that a hidden base is 0.
+    if isinstance(cell, Share) and cell.base:
         return _band(cell, [items[source] for source in sources], any(s in in_sums for s in sources), rule)
     return Hidden("c")
 

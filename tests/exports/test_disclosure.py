@@ -118,6 +118,17 @@ def test_share_without_count_columns_brings_its_own():
     assert {count.value for count in protected.counts if count.is_hidden} == {2, 3, 5}
 
 
+def test_a_hidden_base_of_nought_is_told_by_no_symbol_and_no_empty_cell():
+    """Where nought discloses, a base of 0 looks like one of 1 to 9."""
+    columns = answers(1, 1).columns
+    nobody = ["Useful", Count(0), Count(0), Share(0, 0), None, "not met"]
+    zero_too = Rule(10, is_zero_disclosive=True)
+    assert protect(Table.of("T", columns, [nobody]), zero_too).table.rows[0][1:] == (C, C, C, C, C)
+    assert protect(Table.of("T", columns, [nobody]), TEN).table.rows[0][3:5] == (Hidden("z"), None)
+    alone = Table.of("T", [Column("site", "Site"), Column("p", "%", "percent")], [["D", Share(0, 0)]])
+    assert protect(alone, zero_too).table.rows[0][1] == C
+
+
 def test_plain_numbers_in_count_columns_are_counts_and_empty_cells_stay_empty():
     table = Table.of(
         "Cases", [Column("t", "Team"), Column("n", "n", "count")], [["1", 4], ["2", 40], ["3", None]]
