@@ -192,11 +192,15 @@ class RosterForm(StudyForm):
 
     def wave(self) -> Wave | None:
         phase = self.cleaned_data.get("phase")
-        return Wave.objects.filter(site=self.cleaned_data["site"], phase=phase).first() if phase else None
+        waves = Wave.objects.filter(site=self.cleaned_data["site"], phase=phase, is_planned=True)
+        return waves.first() if phase else None
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
         if self.errors:
+            return cleaned
+        if cleaned.get("phase") and self.wave() is None:
+            self.add_error("phase", "This phase is not planned at this site.")
             return cleaned
         text, file = cleaned.get("text", ""), cleaned.get("file")
         if bool(text.strip()) == bool(file):

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from consent import contact
 from consent.models import Contact, Family, Membership, Participant, PseudonymSeries, RosterDraft
-from consent.rosters import Listed, Problem, normal_email, normal_phone
+from consent.rosters import Listed, Problem, is_bare, normal_email, normal_phone, plain_name
 from consent.states import AgeBand, Kind, Recruitment, Status, may_move
 from ipe import audit, roles, vault
 from ipe.errors import Conflict, Invalid, NotFound, NotReady
@@ -67,6 +67,11 @@ def _check_site(evaluation: Evaluation, site: Site, wave: Wave | None, by: User)
     roles.require(by, "contacts.edit", evaluation, site)
     if wave is not None and wave.site_id != site.pk:
         raise Invalid("The wave belongs to another site.", fields={"wave": "Choose a wave of this site."})
+    if wave is not None and not wave.is_planned:
+        raise Invalid(
+            "This phase is not planned at this site.",
+            fields={"wave": "This phase is not planned at the site."},
+        )
 
 
 @transaction.atomic
@@ -278,10 +283,6 @@ class Imported:
     n_skipped: int
 
 
-def _plain_name(text: str) -> str:
-    return " ".join(text.split()).casefold()
-
-
 def _known(
     evaluation: Evaluation, people: Sequence[Listed], by: User
 ) -> tuple[dict[int, Participant], list[Problem]]:
@@ -313,17 +314,38 @@ def _known(
     )
     for person in people:
         same_email, same_phone = candidates.get(person.row, (None, []))
-        wanted = _plain_name(person.name)
+        wanted = plain_name(person.name)
         if same_email is not None:
-            if _plain_name(names.get(same_email.participant_id, "")) != wanted:
+            if plain_name(names.get(same_email.participant_id, "")) != wanted:
                 text = f"belongs to {same_email.participant.code}, who has another name."
                 problems.append(Problem(person.row, "e-mail", text))
             known[person.row] = same_email.participant
             continue
         for row in same_phone:
-            if _plain_name(names.get(row.participant_id, "")) == wanted:
+            if plain_name(names.get(row.participant_id, "")) == wanted:
                 known[person.row] = row.participant
     return known, problems
+
+
+def _namesakes(site: Site, people: Sequence[Listed]) -> list[Problem]:
+    """Rows that give only a name, where somebody of the site has it: taken as new, one person would have two
+    codes and withdraw under one."""
+    bare = [person for person in people if is_bare(person)]
+    if not bare:
+        return []
+    held = Contact.objects.filter(participant__site=site).select_related("participant")
+    codes = {row.participant_id: row.participant.code for row in held}
+    by_name = {plain_name(name): codes[person_id] for person_id, name in contact.names_of(held).items()}
+    return [
+        Problem(
+            person.row,
+            "name",
+            f"is that of {code}. Give the e-mail address or telephone number to tell whether it is the same "
+            "person.",
+        )
+        for person in bare
+        if (code := by_name.get(plain_name(person.name)))
+    ]
 
 
 @transaction.atomic
@@ -394,6 +416,13 @@ def preview_roster(draft: RosterDraft, *, by: User) -> RosterPreview:
     for row, participant in known.items():
         if participant.site_id != draft.site_id:
             problems.append(Problem(row, "name", f"is {participant.code}, who belongs to another site."))
+    problems += _namesakes(draft.site, [person for person in people if person.row not in known])
+    teams = set(draft.site.teams.values_list("code", flat=True))
+    problems += [
+        Problem(person.row, "team", "is no longer a team of this site.")
+        for person in people
+        if not teams.issuperset(person.teams)
+    ]
     twice = [code for code, n in Counter(p.code for p in known.values()).items() if n > 1]
     problems += [Problem(1, "list", f"names {code} more than once.") for code in sorted(twice)]
     withdrawn = {p.code for p in known.values() if p.status != Status.ACTIVE}

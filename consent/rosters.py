@@ -12,6 +12,7 @@ import io
 import re
 import unicodedata
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -64,6 +65,21 @@ TITLES = {
     "preference": "contact preference",
 }
 KNOWN_COLUMNS = ", ".join(TITLES.values())
+
+# What openpyxl and the parsers below it raise over parts that are cut off, changed or missing; bad XML is a
+# SyntaxError.
+DAMAGED = (
+    InvalidFileException,
+    zipfile.BadZipFile,
+    zlib.error,
+    SyntaxError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    OSError,
+    TypeError,
+    ValueError,
+)
 
 _EMAIL = re.compile(r"[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s,;<>]+")
 
@@ -125,6 +141,16 @@ def normal_phone(text: str) -> str:
     return digits if 7 <= len(digits) <= 15 else ""
 
 
+def plain_name(text: str) -> str:
+    """The form in which two spellings of one name are equal: case, blanks and composed letters do not count."""
+    return " ".join(unicodedata.normalize("NFKC", text).split()).casefold()
+
+
+def is_bare(person: Listed) -> bool:
+    """Whether only the name tells who it is."""
+    return not normal_email(person.email) and not normal_phone(person.phone)
+
+
 def has_control_characters(text: str) -> bool:
     return any(unicodedata.category(character) == "Cc" and character not in "\n\t" for character in text)
 
@@ -133,7 +159,7 @@ def rows_of_text(text: str) -> list[list[str]]:
     """Pasted text or a CSV file as rows. The heading row decides between tab, semicolon and comma.
 
     Raises
-        BadFile: A quotation mark is never closed.
+        BadFile: A quotation mark is never closed, or closed in the middle of a cell.
     """
     text = text.lstrip("\ufeff").replace("\r\n", "\n").replace("\r", "\n").lstrip("\n")
     heading = text.split("\n", 1)[0]
@@ -144,7 +170,9 @@ def rows_of_text(text: str) -> list[list[str]]:
             for row in csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)
         ]
     except csv.Error as error:
-        raise BadFile("A quotation mark is opened and not closed.") from error
+        raise BadFile(
+            "A quotation mark is opened and not closed, or closed in the middle of a cell."
+        ) from error
 
 
 def rows_of_workbook(data: bytes) -> list[list[str]]:
@@ -161,7 +189,7 @@ def rows_of_workbook(data: bytes) -> list[list[str]]:
             for row in sheet.iter_rows(values_only=True, max_row=MAX_ROWS + 2, max_col=60)
         ]
         book.close()
-    except (InvalidFileException, zipfile.BadZipFile, KeyError, IndexError, ValueError, OSError) as error:
+    except DAMAGED as error:
         raise BadFile("This is not a workbook that can be read.") from error
     return rows
 
@@ -231,6 +259,7 @@ class _Reader:
         self.default_group, self.needs_group = default_group, needs_group
         self.problems: list[Problem] = []
         self.emails: dict[str, int] = {}
+        self.named: dict[str, list[Listed]] = {}
 
     def wrong(self, row: int, column: str, text: str) -> None:
         self.problems.append(Problem(row, TITLES.get(column, column), text))
@@ -243,7 +272,7 @@ class _Reader:
                 self.wrong(row, column, f"is longer than {LENGTHS.get(column, 254)} characters.")
         if not cells.get("name"):
             self.wrong(row, "name", "is empty.")
-        return Listed(
+        person = Listed(
             row=row,
             name=cells.get("name", ""),
             email=self.email(row, cells.get("email", "")),
@@ -257,6 +286,27 @@ class _Reader:
             family=cells.get("family", ""),
             age_band=self.age_band(row, cells.get("age_band", "")),
         )
+        self.namesakes(person)
+        return person
+
+    def namesakes(self, person: Listed) -> None:
+        """One person under two codes would withdraw under one of them only."""
+        earlier = self.named.setdefault(plain_name(person.name), []) if person.name else []
+        phone = normal_phone(person.phone)
+        for other in earlier:
+            if phone and phone == normal_phone(other.phone):
+                self.wrong(person.row, "name", f"and telephone number are those of row {other.row}.")
+            elif is_bare(person) or is_bare(other):
+                self.wrong(
+                    person.row,
+                    "name",
+                    f"is the same as in row {other.row}. Give both an e-mail address or a telephone number, or "
+                    "leave one out.",
+                )
+            else:
+                continue
+            break
+        earlier.append(person)
 
     def email(self, row: int, text: str) -> str:
         if not text:

@@ -235,3 +235,19 @@ def test_recruitment_step_that_does_not_follow(study, fieldwork, add, login):
     assert answer.status_code == 409
     assert "Record their answers on a consent form instead" in answer.content.decode()
     assert recruiting.Participant.objects.get().recruitment == "listed"
+
+
+def test_list_for_a_phase_that_is_not_planned_is_told(study, fieldwork, site_a, wave, login):
+    late = wave(site_a, "24m")
+    late.is_planned = False
+    late.save()
+    data = {
+        "kind": "staff",
+        "site": site_a.pk,
+        "phase": late.phase_id,
+        "recruitment": "listed",
+        "text": "Name,Group\nAnn,managers",
+    }
+    answer = login(fieldwork).post(reverse("consent:roster", kwargs={"slug": study.slug}), data)
+    assert answer.status_code == 400
+    assert "This phase is not planned at this site." in answer.content.decode()

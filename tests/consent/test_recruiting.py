@@ -1,4 +1,5 @@
 import io
+import zipfile
 
 import openpyxl
 import pytest
@@ -94,6 +95,47 @@ def test_workbook_is_read_and_a_damaged_one_refused():
     ]
     with pytest.raises(BadFile):
         rows_of_workbook(b"PK\x03\x04 nonsense")
+
+
+def test_workbook_with_damaged_parts_is_refused():
+    data = io.BytesIO()
+    openpyxl.Workbook().save(data)
+    with zipfile.ZipFile(data) as whole:
+        parts = {name: whole.read(name) for name in whole.namelist()}
+    damages = (
+        ("xl/workbook.xml", parts["xl/workbook.xml"][:80]),
+        ("xl/worksheets/sheet1.xml", parts["xl/worksheets/sheet1.xml"][:-20]),
+        ("[Content_Types].xml", parts["[Content_Types].xml"].replace(b"ContentType=", b"ChntentType=")),
+    )
+    for name, damaged in damages:
+        made = io.BytesIO()
+        with zipfile.ZipFile(made, "w") as book:
+            for part, content in {**parts, name: damaged}.items():
+                book.writestr(part, content)
+        with pytest.raises(BadFile, match="not a workbook that can be read"):
+            rows_of_workbook(made.getvalue())
+
+
+def test_one_person_twice_on_a_list():
+    rows = [
+        "Name,E-mail,Phone",
+        "Ann Canary,a@x.org,01632 960111",
+        "ann  canary,b@x.org,+44 1632 960111",
+        "Bo Twice,,",
+        "Bo Twice,bo@x.org,",
+        "Cy Two,c1@x.org,",
+        "Cy Two,c2@x.org,",
+    ]
+    assert texts(read("\n".join(rows), default_group="managers")) == [
+        "Row 3, name: and telephone number are those of row 2.",
+        "Row 5, name: is the same as in row 4. Give both an e-mail address or a telephone number, or leave one out.",
+    ]
+
+
+def test_hostile_cells_are_kept_as_they_are():
+    name = "=cmd|' /C calc'!A0 O’Neill-Ó Briain אבנר 🦊"
+    roster = read(f"\ufeffName;Group\r\n{name};managers\r\n")
+    assert [person.name for person in roster.people] == [name]
 
 
 def test_normal_forms():
@@ -194,6 +236,35 @@ def test_same_address_with_another_name_stops_the_whole_list(stage, add, fieldwo
     with pytest.raises(Invalid, match="Row 3"):
         recruiting.import_roster(draft, by=fieldwork)
     assert Participant.objects.count() == 1
+
+
+def test_name_alone_of_somebody_in_the_study_stops_the_list(stage, add, fieldwork, study, site_b, wave):
+    add("Zoe\u0308 Canary")  # a letter and its accent apart, as some systems write it
+    people = [Listed(row=2, name="Zoë Canary", group="managers")]
+    problem = "Row 2, name: is that of P-001."
+    draft = stage(people)
+    assert [str(p)[: len(problem)] for p in recruiting.preview_roster(draft, by=fieldwork).problems] == [
+        problem
+    ]
+    with pytest.raises(Invalid, match="is that of P-001"):
+        recruiting.import_roster(draft, by=fieldwork)
+    people = [Listed(row=2, name="Zoë Canary", phone="01632 960111", group="managers")]
+    assert recruiting.import_roster(stage(people), by=fieldwork).n_new == 1
+
+
+def test_team_that_went_after_the_preview_stops_the_list(stage, site_a, fieldwork):
+    draft = stage()
+    site_a.teams.filter(code="team-1").delete()
+    with pytest.raises(Invalid, match="no longer a team"):
+        recruiting.import_roster(draft, by=fieldwork)
+
+
+def test_list_for_a_phase_that_is_not_planned(stage, wave, site_a):
+    late = wave(site_a, "24m")
+    late.is_planned = False
+    late.save()
+    with pytest.raises(Invalid, match="not planned"):
+        stage(wave=late)
 
 
 def test_people_who_withdrew_are_left_alone(stage, fieldwork):
