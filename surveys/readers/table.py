@@ -11,7 +11,6 @@ from datetime import date, datetime, time
 
 import openpyxl
 from openpyxl.utils import get_column_letter
-from openpyxl.utils.exceptions import InvalidFileException
 
 from ipe.errors import BadFile
 
@@ -69,9 +68,20 @@ def csv_rows(text: str, *, file: str) -> list[list[str]]:
 def xlsx_rows(data: bytes, *, file: str) -> list[list[str]]:
     """The first sheet as text. A formula in a cell is refused: an answer is never a formula."""
     try:
-        book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=False)
-    except (InvalidFileException, KeyError, ValueError, OSError) as error:
+        rows = _first_sheet(data, file)
+    except BadFile:
+        raise
+    except Exception as error:
+        # A damaged part makes openpyxl raise whatever its XML parsers and its own classes raise: no list holds them all.
         raise BadFile("This is not a workbook that can be read.", file=file) from error
+    rows = _trimmed(rows, file)
+    width = max(len(row) for row in rows)
+    _check_size(rows, width * len(rows), file)
+    return [row + [""] * (width - len(row)) for row in rows]
+
+
+def _first_sheet(data: bytes, file: str) -> list[list[str]]:
+    book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=False)
     try:
         rows: list[list[str]] = []
         n_cells = 0
@@ -97,10 +107,7 @@ def xlsx_rows(data: bytes, *, file: str) -> list[list[str]]:
             _check_size(rows, n_cells, file)
     finally:
         book.close()
-    rows = _trimmed(rows, file)
-    width = max(len(row) for row in rows)
-    _check_size(rows, width * len(rows), file)
-    return [row + [""] * (width - len(row)) for row in rows]
+    return rows
 
 
 def as_text(value: object) -> str:

@@ -96,3 +96,38 @@ def test_the_headings_of_an_spss_file_say_whether_it_is_too_large(tmp_path):
     assert len(data) < 5_000_000
     with pytest.raises(BadFile, match="unpacks to far more"):
         reading.read("big.zsav", data)
+
+
+def test_a_byte_that_crashes_the_spss_reader_costs_only_the_file(data_dir):
+    data = bytearray((data_dir / "surveys" / "ordered_category.sav").read_bytes())
+    data[274] = 0x67
+    with pytest.raises(BadFile, match="not an SPSS file that can be read") as refused:
+        reading.read("wave.sav", bytes(data), label="wave.sav")
+    assert refused.value.message.startswith("wave.sav")
+
+
+def a_workbook_with(part: str, data: bytes) -> bytes:
+    """A workbook of one row, with one of its parts replaced."""
+    book = openpyxl.Workbook()
+    book.active.append(["id", "time"])
+    plain, made = io.BytesIO(), io.BytesIO()
+    book.save(plain)
+    with zipfile.ZipFile(plain) as source, zipfile.ZipFile(made, "w") as target:
+        for name in source.namelist():
+            target.writestr(name, data if name == part else source.read(name))
+    return made.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("part", "data"),
+    [
+        ("xl/worksheets/sheet1.xml", b"<worksheet"),
+        ("xl/worksheets/sheet1.xml", b""),
+        ("xl/styles.xml", b"<styleSheet at=>"),
+        ("xl/workbook.xml", b'<workbook xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"/>'),
+        ("[Content_Types].xml", b"<Types"),
+    ],
+)
+def test_a_damaged_workbook_is_refused_by_name(part, data):
+    with pytest.raises(BadFile, match=r"wave\.xlsx: This is not a workbook that can be read"):
+        reading.read("wave.xlsx", a_workbook_with(part, data), label="wave.xlsx")
