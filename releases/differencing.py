@@ -4,13 +4,14 @@
 Pure computing. A new count is refused when an earlier one counts almost the same people: when one set lies
 inside the other and 1 to k-1 people are in the larger only, or when the same cell was published for a set
 that differs by 1 to k-1 people. A set that was published as it is tells nothing new, in whatever table it
-stands.
+stands. Who shows a part and its whole shows the rest as well ("20 of 50" counts 30 others), so that rests are
+held against counts and rests alike.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -30,6 +31,24 @@ class Clash:
     digest: str
     release: str
     n_people: int
+
+
+_REST = "rest of "
+
+
+def with_rests(sets: Mapping[str, frozenset[str]], wholes: Mapping[str, str]) -> dict[str, frozenset[str]]:
+    """The sets by digest, and beside each part whose whole is among them the people in the whole alone."""
+    rests = {
+        _REST + part: sets[whole] - sets[part]
+        for part, whole in wholes.items()
+        if part in sets and whole in sets
+    }
+    return {**sets, **rests}
+
+
+def cell_of(digest: str) -> str:
+    """The digest of the cell that a set belongs to, be it the cell's own or its rest."""
+    return digest.removeprefix(_REST)
 
 
 def clashes(

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from ipe import vault
 from ipe.models import Evaluation
-from releases.differencing import Published
+from releases.differencing import Published, with_rests
 from releases.models import Release
 
 
@@ -47,12 +47,14 @@ def open_sets(releases: Iterable[Release]) -> dict[Release, dict[str, frozenset[
 
 
 def published(evaluation: Evaluation) -> list[Published]:
-    """Every count of every release whose respondents are known."""
-    releases = Release.objects.filter(evaluation=evaluation).only("id", "number", "evaluation", "sealed_sets")
+    """Every count of every release whose respondents are known, and the rest of its whole."""
+    releases = Release.objects.filter(evaluation=evaluation).only(
+        "id", "number", "evaluation", "sealed_sets", "wholes"
+    )
     return [
         Published(digest, release.label, people)
         for release, sets in open_sets(releases).items()
-        for digest, people in sets.items()
+        for digest, people in with_rests(sets, release.wholes).items()
     ]
 
 

@@ -25,7 +25,7 @@ from ipe.errors import Conflict, Invalid, NotReady
 from ipe.models import Evaluation, Site, User
 from ipe.words import OutputClass
 from releases import ledger, recipients
-from releases.differencing import Clash, clashes
+from releases.differencing import Clash, cell_of, clashes, with_rests
 from releases.models import FileFormat, Kind, PublishedCell, QuotedPerson, Release, State
 from releases.rules import rule_for, state_for
 
@@ -382,14 +382,15 @@ def _refuse_exempt_people(request: _Request, made: _Content) -> None:
 
 
 def _refuse_differences(request: _Request, made: _Content) -> None:
-    """SD-09: no count whose people differ by 1 to k-1 from those of an earlier one."""
+    """SD-09: no count, and no rest of a whole, whose people differ by 1 to k-1 from those of an earlier one."""
     rule = rule_for(request.evaluation, request.output_class)
-    new = [
-        (count.digest, count.respondents)
+    sets = {
+        count.digest: count.respondents
         for each in made.protected
         for count in each.counts
         if not count.is_hidden and count.respondents is not None
-    ]
+    }
+    new = list(with_rests(sets, dict(pair for one in made.protected for pair in one.wholes)).items())
     if rule.is_exempt or rule.smallest < 2 or not new:
         return
     found = clashes(new, ledger.published(request.evaluation), rule.smallest)
@@ -413,9 +414,10 @@ def _difference_words(
     """Says which counts and which release, not by how many people: that must not be known."""
     first = found[0]
     earlier = f"release {first.release}" if first.release in labels else "an earlier release"
-    more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+    n_more = len({cell_of(clash.digest) for clash in found}) - 1
+    more = f" and {n_more} more" if n_more else ""
     return (
-        f"This cannot be released. The count “{names[first.digest]}”{more} covers almost the same people "
+        f"This cannot be released. The count “{names[cell_of(first.digest)]}”{more} covers almost the same people "
         f"as a count in {earlier}: anyone holding both could subtract one from the other and "
         f"learn about fewer than {smallest} people. Use the same data and filter as before, or a filter that "
         f"differs more."

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from releases.differencing import Clash, Published, clashes
+from releases.differencing import Clash, Published, cell_of, clashes, with_rests
 
 
 def people(first: int, last: int) -> frozenset[str]:
@@ -48,3 +48,11 @@ def test_every_new_cell_is_named_once():
     earlier = published(people(0, 50), people(0, 49))
     found = clashes([("a", people(0, 48)), ("b", people(0, 51)), ("c", people(0, 90))], earlier, 10)
     assert [clash.digest for clash in found] == ["a", "b"]
+
+
+def test_a_part_and_its_whole_bring_the_rest_where_both_are_shown():
+    sets = {"agree": people(0, 20), "base": people(0, 50), "lone": people(0, 30)}
+    found = with_rests(sets, {"agree": "base", "lone": "hidden"})
+    (rest,) = found.keys() - sets.keys()
+    assert found == sets | {rest: people(20, 50)}
+    assert cell_of(rest) == cell_of("agree") == "agree"

@@ -279,6 +279,22 @@ def test_counts_that_contradict_published_sums_are_refused(publish):
     assert rows_of(again.data)[0]["n"] == "80"
 
 
+def test_the_rest_of_a_whole_is_held_against_earlier_releases(publish):
+    """Twelve more answers of which ten agree: both counts moved far enough, but two more do not agree."""
+    publish(answers_table(("Useful", people(0, 20), people(0, 50))))
+    more = answers_table(("Useful", people(0, 20) + people(50, 60), people(0, 62)))
+    with pytest.raises(NotReady, match="“answers · Useful · Agree” covers almost the same people"):
+        publish(more)
+
+
+def test_a_count_that_leaves_out_few_of_an_earlier_rest_is_refused(publish):
+    """20 of 50 agree; then 29 of the 50 disagree: one person is neither."""
+    publish(answers_table(("Useful", people(0, 20), people(0, 50))))
+    with pytest.raises(NotReady, match="Not useful · Agree"):
+        publish(answers_table(("Not useful", people(20, 49), people(0, 50))))
+    assert publish(answers_table(("Not useful", people(20, 50), people(0, 50))))
+
+
 def test_counts_of_people_are_never_exempt(publish):
     """The exempt class is for posts: chosen for answers of people it would show every small count."""
     with pytest.raises(Invalid, match="Counts of people"):
