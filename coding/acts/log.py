@@ -94,6 +94,12 @@ def _exchange_codings(now: Rows, then: Rows) -> None:
         key in found for key in wanted if key not in was
     ):
         raise Conflict("This cannot be undone or redone any more: a coding was changed since.")
+    # A coding under a code that left the codebook would be counted and never be seen.
+    codes = {row[4] for key, row in wanted.items() if key not in was or row[4] != was[key][4]}
+    if Code.objects.in_use().filter(pk__in=codes, is_codable=True).count() != len(codes):
+        raise Conflict(
+            "This cannot be undone or redone any more: its code was merged, removed or made a heading since."
+        )
     Coding.objects.filter(pk__in=[key for key in was if key not in wanted]).delete()
     moment = timezone.now()
     for key, row in wanted.items():

@@ -88,3 +88,20 @@ def test_undo_rename_brings_the_old_name_back(study, code, researcher):
     undoing.redo(study, version_id=None, by=researcher)
     code.refresh_from_db()
     assert (code.name, code.definition, code.colour) == ("Extra work", "Any.", 3)
+
+
+@pytest.mark.parametrize("leaves", ["retired", "made a heading"])
+def test_undo_never_brings_a_coding_back_under_a_code_that_left(
+    study, version, coding, code, researcher, whole_study, leaves
+):
+    """Such a coding would stand in no mark and no list, and yet be counted."""
+    applying.remove_coding(coding.pk, by=researcher)
+    if leaves == "retired":
+        codebook.retire_code(code, by=whole_study)
+    else:
+        codebook.edit_code(
+            code, name=code.name, definition="", is_codable=False, colour=code.colour, by=whole_study
+        )
+    with pytest.raises(Conflict):
+        undoing.undo(study, version_id=version.pk, by=researcher)
+    assert rows() == []
