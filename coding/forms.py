@@ -15,6 +15,8 @@ from ipe.forms import StudyForm
 from ipe.models import Site, Wave
 from transcripts.models import Document, DocumentKind
 
+# What the database can hold: a larger number is an error of the form, not of the server.
+MOST_POINTS, MOST_ID = 2**31 - 1, 2**63 - 1
 INDENT = "\u2003"  # browsers keep it in an option, unlike a blank
 
 
@@ -39,9 +41,9 @@ def order_choices(field: Any, nodes: list[frames.Node], empty: str | None = None
 class SpanForm(StudyForm):
     """A passage: code points from `start` to `end`, or a whole turn by its number."""
 
-    start = forms.IntegerField(min_value=0, required=False)
-    end = forms.IntegerField(min_value=1, required=False)
-    turn = forms.IntegerField(min_value=1, required=False)
+    start = forms.IntegerField(min_value=0, max_value=MOST_POINTS, required=False)
+    end = forms.IntegerField(min_value=1, max_value=MOST_POINTS, required=False)
+    turn = forms.IntegerField(min_value=1, max_value=MOST_POINTS, required=False)
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
@@ -56,11 +58,11 @@ class ApplyForm(SpanForm):
 
 
 class ResizeForm(SpanForm):
-    coding = forms.IntegerField(min_value=1)
+    coding = forms.IntegerField(min_value=1, max_value=MOST_ID)
 
 
 class CodingForm(StudyForm):
-    coding = forms.IntegerField(min_value=1)
+    coding = forms.IntegerField(min_value=1, max_value=MOST_ID)
 
 
 class RecodeForm(CodingForm):
@@ -208,14 +210,14 @@ class CellForm(StudyForm):
 
     runs = RunsField(required=False, max_length=200_000)
     state = forms.ChoiceField(choices=CellState.choices)
-    expected_version = forms.IntegerField(min_value=0)
+    expected_version = forms.IntegerField(min_value=0, max_value=MOST_POINTS)
 
 
 class PlainCellForm(StudyForm):
     """A cell without scripts: one field per run, and one to add. Emptying a field removes its run."""
 
     state = forms.ChoiceField(choices=CellState.choices)
-    expected_version = forms.IntegerField(min_value=0, widget=forms.HiddenInput)
+    expected_version = forms.IntegerField(min_value=0, max_value=MOST_POINTS, widget=forms.HiddenInput)
 
     def runs_from(self, sent: Any) -> list[dict[str, Any]]:
         """The runs of the numbered fields kind-N, text-N, quote-N, bold-N, italic-N."""
@@ -241,10 +243,10 @@ class PlainCellForm(StudyForm):
 class QuoteForm(StudyForm):
     """A passage to quote: a coding, or a span of a version."""
 
-    coding = forms.IntegerField(min_value=1, required=False)
+    coding = forms.IntegerField(min_value=1, max_value=MOST_ID, required=False)
     version = forms.UUIDField(required=False)
-    start = forms.IntegerField(min_value=0, required=False)
-    end = forms.IntegerField(min_value=1, required=False)
+    start = forms.IntegerField(min_value=0, max_value=MOST_POINTS, required=False)
+    end = forms.IntegerField(min_value=1, max_value=MOST_POINTS, required=False)
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}

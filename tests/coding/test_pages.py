@@ -270,3 +270,13 @@ def test_rows_come_as_a_fragment_for_htmx(login, study, version, person, theme, 
     answer = login(researcher).get(url, headers={"HX-Request": "true"})
     assert answer.content.decode().strip().startswith("<tbody")
     assert "HX-Request" in answer["Vary"]
+
+
+@pytest.mark.parametrize("name", ["apply", "remove", "recode", "resize"])
+def test_numbers_too_large_for_the_database_are_refused_in_words(
+    login, study, version, code, researcher, name
+):
+    huge = "9" * 25
+    sent = {"start": 0, "end": huge, "coding": huge, "code": str(code.pk)}
+    answer = ask(login(researcher), name, study, sent, pk=version.pk)
+    assert (answer.status_code, bool(answer.json()["error"])) == (400, True)
