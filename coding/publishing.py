@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from django.utils import timezone
+
 from coding import frames, grids, quotes, runs, tables
 from coding.models import Cell, Code, Matrix, QuoteLink
 from coding.quotes import Gathered, Quote
-from exports.table import Table
+from exports.table import Cover, Table
 from ipe import roles
 from ipe.words import OutputClass
 from releases.publishing import Published, publish_document, publish_table, publish_workbook
@@ -25,14 +27,16 @@ def publish_quotes(code: Code, *, file_format: str, purpose: str, recipients: st
     """
     evaluation = code.codebook.evaluation
     roles.require(by, "text.read", evaluation)
-    gathered = quotes.gather(quotes.quotes_under(code, by))
+    is_part = roles.sites_for(by, "text.read", evaluation) is not None
+    gathered = quotes.gather(quotes.quotes_under(code, by, shows_site=is_part))
     title = f"Quotes: {code.name}"
     people, names, site = people_in(gathered), _names(recipients), only_site(evaluation, by)
+    cover = _cover(evaluation, by, gathered)
     if file_format == "docx":
         return publish_document(
             tables.quotes_document(
                 title, code.definition, gathered, smallest_group=evaluation.quote_minimum_group
-            ),
+            ).with_cover(cover),
             by=by,
             evaluation=evaluation,
             site=site,
@@ -43,7 +47,7 @@ def publish_quotes(code: Code, *, file_format: str, purpose: str, recipients: st
             quoted=people,
         )
     return publish_table(
-        tables.quotes_table(title, gathered),
+        tables.quotes_table(title, gathered).with_cover(cover),
         by=by,
         evaluation=evaluation,
         site=site,
@@ -61,9 +65,9 @@ def publish_matrix(
     """Release a matrix as a workbook: the theme's sheet and the quotes that it links to. As `publish_quotes` otherwise."""
     evaluation = matrix.theme.codebook.evaluation
     roles.require(by, "text.read", evaluation)
-    sheets, gathered, people = matrix_content(matrix, by)
+    (sheet, *more), gathered, people = matrix_content(matrix, by)
     return publish_workbook(
-        sheets,
+        [sheet.with_cover(_cover(evaluation, by, gathered)), *more],
         title=f"Matrix: {matrix.theme.name}",
         by=by,
         evaluation=evaluation,
@@ -106,6 +110,19 @@ def only_site(evaluation: Evaluation, user: User) -> Site | None:
     return evaluation.sites.get(pk=next(iter(sites)))
 
 
+def _cover(evaluation: Evaluation, user: User, gathered: Gathered) -> Cover:
+    """Which sites it is about, and how many of their quotes it holds."""
+    sites = roles.sites_for(user, "text.read", evaluation)
+    names = [] if sites is None else evaluation.sites.filter(pk__in=sites).values_list("name", flat=True)
+    n = len(gathered.quotes)
+    return Cover(
+        study=evaluation.title,
+        made_at=timezone.now(),
+        filter="Every site" if sites is None else f"Sites: {', '.join(names)}",
+        base=f"{n} of {n + gathered.n_left_out} quotes",
+    )
+
+
 def _names(recipients: str) -> list[str]:
     return [name.strip() for name in recipients.split(",") if name.strip()]
 
@@ -114,7 +131,10 @@ def _linked(matrix: Matrix, user: User) -> dict[str, Quote]:
     cells = list(Cell.objects.visible_to(user).filter(column__matrix=matrix))
     used = {quote for cell in cells for quote in runs.quotes(cell.parsed())}
     links = list(QuoteLink.objects.filter(cell__in=[cell.pk for cell in cells], pk__in=used))
-    source = quotes.Source(matrix.theme.codebook.evaluation, {link.version_id for link in links})
+    # A quote stands beside its case, whose site is shown.
+    source = quotes.Source(
+        matrix.theme.codebook.evaluation, {link.version_id for link in links}, shows_site=True
+    )
     words = frames.words((link.version_id, link.start, link.end) for link in links)
     found: dict[str, Quote] = {}
     for link in links:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -14,7 +14,7 @@ from coding.models import Code, Coding
 from consent import gates
 from consent.models import Membership, Participant
 from consent.states import Answer, ItemCode
-from ipe.models import Evaluation, User
+from ipe.models import Evaluation, User, Wave
 from transcripts.models import Document, DocumentKind, SpeakerRole, Turn, Version
 
 METHODS = {
@@ -71,8 +71,11 @@ class Said:
 class Source:
     """What the quotes of one study need to know, read once: texts' places, speakers, standings and consents."""
 
-    def __init__(self, evaluation: Evaluation, version_ids: Iterable[UUID]) -> None:
+    def __init__(
+        self, evaluation: Evaluation, version_ids: Iterable[UUID], *, shows_site: bool = False
+    ) -> None:
         self.evaluation = evaluation
+        self.shows_site = shows_site
         versions = (
             Version.objects.current()
             .open()
@@ -82,19 +85,26 @@ class Source:
         )
         self.documents: dict[UUID, Document] = {version.pk: version.document for version in versions}
         self.turns: dict[UUID, list[tuple[int, int, int, UUID | None, str | None]]] = defaultdict(list)
+        voices: dict[UUID, set[UUID]] = defaultdict(set)
         rows = Turn.objects.filter(version_id__in=self.documents).order_by("version_id", "start")
         fields = ("version_id", "ordinal", "start", "end", "speaker__participant_id", "speaker__role")
-        for version, ordinal, start, end, person, role in rows.values_list(*fields):
+        for version, ordinal, start, end, person, role, voice in rows.values_list(*fields, "speaker_id"):
             self.turns[version].append((start, end, ordinal, person, role))
+            if voice is not None and role != SpeakerRole.INTERVIEWER:
+                voices[version].add(voice)
+        # Where a partner or a colleague speaks as well, words without a person may be theirs.
+        self._is_shared = {version for version, heard in voices.items() if len(heard) > 1}
         self.standings, self.people = _standings(evaluation)
         self._answers: dict[tuple[UUID, UUID], Answer] = {}
 
     def said(self, passage: Passage) -> Said:
-        """Who speaks in a passage. In an interview every turn but the interviewer's is the participant's.
+        """Who speaks in a passage. In an interview the one voice beside the interviewer's is the participant's.
 
-        What stands in no turn (a heading, a line that nobody was given) may be anybody's words.
+        What stands in no turn (a heading, a line that nobody was given) may be anybody's words, and so may those of
+        a second voice that is linked to nobody.
         """
         document = self.documents[passage.version_id]
+        whole = None if passage.version_id in self._is_shared else document.participant_id
         people: set[UUID] = set()
         first, unknown, spoken, asked, has_speaker = 0, False, False, False, False
         for start, end, ordinal, speaker, role in self.turns[passage.version_id]:
@@ -106,14 +116,14 @@ class Source:
                 continue
             spoken = True
             has_speaker = has_speaker or role is not None
-            person = speaker or document.participant_id
+            person = speaker or whole
             if person is None:
                 unknown = True
             else:
                 people.add(person)
         if not spoken and not asked:
-            unknown = document.participant_id is None
-            people |= {document.participant_id} if document.participant_id else set()
+            unknown = whole is None
+            people |= {whole} if whole else set()
         if document.kind == DocumentKind.OBSERVATION and not people and not has_speaker:
             unknown = False  # a researcher's notes: nobody is quoted
         return Said(frozenset(people), first, unknown, asked and not spoken)
@@ -129,7 +139,8 @@ class Source:
             self.standings.get((person, document.wave_id, method), Standing("", "", phase, method))
             for person in sorted(said.people)
         ]
-        return attribution(standings, self.people, minimum=self.evaluation.quote_minimum_group)
+        people = self.people[document.wave.site_id if self.shows_site else None]
+        return attribution(standings, people, minimum=self.evaluation.quote_minimum_group)
 
     def barrier(self, said: Said, document: Document) -> str:
         """Why the passage may not leave the study; empty when everybody in it agreed to be quoted."""
@@ -152,11 +163,14 @@ class Source:
         return self._answers.get((person, phase), Answer.NOT_ASKED)
 
 
-def _standings(evaluation: Evaluation) -> tuple[dict[tuple[UUID, UUID, str], Standing], People]:
-    """(person, wave, method) → standing, and how many people answer to each label.
+Crowds = Mapping[UUID | None, People]
+"""People behind each label, of the whole study (None) and of each site: a reader who sees the site knows more."""
 
-    Counted are the people who have a text of that method in that phase, in the whole study: the reader knows
-    neither site nor team.
+
+def _standings(evaluation: Evaluation) -> tuple[dict[tuple[UUID, UUID, str], Standing], Crowds]:
+    """(person, wave, method) → standing, and who answers to each label, in the study and at each site.
+
+    Counted are the people who have a text of that method in that phase.
     """
     spoke: set[tuple[UUID, UUID, str]] = set()
     rows = Version.objects.current().filter(document__evaluation=evaluation).order_by()
@@ -180,11 +194,21 @@ def _standings(evaluation: Evaluation) -> tuple[dict[tuple[UUID, UUID, str], Sta
             found[(person, wave, method)] = Standing(
                 row.role_title, row.get_group_display(), row.wave.phase.code, method
             )
-    phases = dict(evaluation.phases.values_list("waves__pk", "code"))
-    everyone = [
-        (str(key[0]), found.get(key) or Standing("", "", phases.get(key[1], ""), key[2])) for key in spoke
-    ]
-    return found, people_behind(everyone)
+    waves = {
+        wave: (site, phase)
+        for wave, site, phase in Wave.objects.filter(site__evaluation=evaluation).values_list(
+            "pk", "site_id", "phase__code"
+        )
+    }
+    crowds: dict[UUID | None, list[tuple[str, Standing]]] = defaultdict(list)
+    for key in spoke:
+        person, wave, method = key
+        site, phase = waves[wave]
+        stands = (str(person), found.get(key) or Standing("", "", phase, method))
+        crowds[None].append(stands)
+        crowds[site].append(stands)
+    people = {place: people_behind(stands) for place, stands in crowds.items()}
+    return found, defaultdict(dict, people)
 
 
 def codes_below(code: Code) -> list[UUID]:
@@ -195,8 +219,12 @@ def codes_below(code: Code) -> list[UUID]:
     return found
 
 
-def quotes_under(code: Code, user: User, *, coding_ids: Sequence[int] | None = None) -> list[Quote]:
+def quotes_under(
+    code: Code, user: User, *, coding_ids: Sequence[int] | None = None, shows_site: bool = False
+) -> list[Quote]:
     """Every passage under a code or what stands below it, of the sites that the person may read, in order of place.
+
+    `shows_site` where the reader will know the site: a label must then fit enough people of that site.
 
     A fixed number of queries. The same passage coded twice (by two coders) is one quote.
     """
@@ -208,7 +236,7 @@ def quotes_under(code: Code, user: User, *, coding_ids: Sequence[int] | None = N
         "version__document__wave__site__order", "version__document__number", "start", "end", "id"
     )
     codings = list(rows)
-    source = Source(evaluation, {coding.version_id for coding in codings})
+    source = Source(evaluation, {coding.version_id for coding in codings}, shows_site=shows_site)
     texts = frames.words((coding.version_id, coding.start, coding.end) for coding in codings)
     found: dict[tuple[UUID, int, int, UUID], Quote] = {}
     for coding in codings:
@@ -276,7 +304,8 @@ def gather(quotes: Iterable[Quote]) -> Gathered:
 def headers(cases: Sequence[Any], user_may_see_roles: bool) -> dict[UUID, dict[str, str]]:
     """Attributes of each case for its row header and for exports: site, phase, group and role.
 
-    The role is generalised as in an attribution unless the reader works with participants' statuses anyway.
+    Group and role are generalised as in an attribution, among the people of the same site, unless the reader works
+    with participants' statuses anyway.
     """
     if not cases:
         return {}
@@ -301,7 +330,9 @@ def headers(cases: Sequence[Any], user_may_see_roles: bool) -> dict[UUID, dict[s
             latest = mine[-1]
             shown["group"], shown["role"] = latest.get_group_display(), latest.role_title
             if not user_may_see_roles:
-                shown["group"], shown["role"] = _generalised(latest, people, evaluation.quote_minimum_group)
+                shown["group"], shown["role"] = _generalised(
+                    latest, people[case.site_id], evaluation.quote_minimum_group
+                )
         found[case.pk] = shown
     return found
 

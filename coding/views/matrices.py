@@ -240,7 +240,7 @@ def _cell_context(request: MemberRequest, study: Evaluation, case: Case, column:
 
 def _passages(study: Evaluation, rows: list[Evidence], not_covered: set[int]) -> list[dict[str, Any]]:
     """Coded passages with their words and who said them."""
-    source = quotes.Source(study, {row.version for row in rows})
+    source = quotes.Source(study, {row.version for row in rows}, shows_site=True)
     words = frames.words((row.version, row.start, row.end) for row in rows)
     names = dict(Code.objects.filter(pk__in={row.code for row in rows}).values_list("pk", "name"))
     found = []
@@ -256,7 +256,7 @@ def _passages(study: Evaluation, rows: list[Evidence], not_covered: set[int]) ->
 
 
 def _linked(study: Evaluation, links: list[QuoteLink]) -> list[dict[str, Any]]:
-    source = quotes.Source(study, {link.version_id for link in links})
+    source = quotes.Source(study, {link.version_id for link in links}, shows_site=True)
     words = frames.words((link.version_id, link.start, link.end) for link in links)
     return [
         {

@@ -207,3 +207,59 @@ def test_export_page_previews_and_downloads(login, study, interviewed, agree, co
     answer = client.post(url, {"file_format": "xlsx", "purpose": "Team meeting"})
     assert answer["Content-Disposition"].startswith("attachment")
     assert Release.objects.get().state == "draft"
+
+
+@pytest.fixture
+def managers_elsewhere(study: Any, site_b: Any, wave: Any) -> None:
+    """Three team managers at site B: with them the role fits four people of the study, and one of site A."""
+    twelve = wave(site_b, "12m")
+    for number in range(3):
+        someone = make_person(
+            study, site_b, f"P-20{number}", wave=twelve, role="Team manager", group="managers"
+        )
+        make_text(study, twelve, SAID, whole=someone)
+
+
+def test_quotes_of_the_whole_study_are_attributed_among_all_its_people(
+    interviewed, managers_elsewhere, code, researcher
+):
+    interviewed("P-101")
+    (quote,) = quotes.quotes_under(code, researcher)
+    assert quote.attribution == "[Team manager, 12m interview]"
+
+
+def test_a_matrix_that_shows_the_site_counts_small_groups_at_the_site(
+    study, interviewed, agree, managers_elsewhere, theme, subtheme, code, researcher, writer
+):
+    """One team manager at site A: a row of this site must not say that it is hers, nor may a quote beside it."""
+    person = interviewed("P-101")
+    agree(person)
+    matrix = matrices.create_matrix(theme, by=researcher)
+    column = matrix.columns.get(subtheme=subtheme)
+    case = matrices.add_case(study, participant=person, by=researcher)
+    (quote,) = quotes.quotes_under(code, researcher)
+    link = charting.link_quote(case, column, coding_id=quote.coding_id, by=researcher)
+    charting.append_quote(link, by=researcher)
+    made = publishing.publish_matrix(matrix, purpose="Report", recipients="", by=writer)
+    book = openpyxl.load_workbook(io.BytesIO(made.data))
+    row = next(row for row in book["Workload"].iter_rows(values_only=True) if row[0] == "P-101")
+    assert row[1:5] == ("A", None, "Participant", None)
+    values = [str(value) for sheet in book for row in sheet.iter_rows(values_only=True) for value in row]
+    assert "[Participant]" in values
+    assert not any("manager" in value.lower() for value in values)
+
+
+def test_quotes_of_one_site_say_so_and_count_small_groups_there(
+    study, site_a, interviewed, agree, managers_elsewhere, code
+):
+    from tests.conftest import make_member, make_user
+
+    agree(interviewed("P-101"))
+    user = make_user("writer-a@example.org", "Ada A")
+    make_member(study, user, "report_writer", site_a)
+    made = publishing.publish_quotes(code, file_format="xlsx", purpose="Report", recipients="", by=user)
+    book = openpyxl.load_workbook(io.BytesIO(made.data))
+    values = [str(value) for sheet in book for row in sheet.iter_rows(values_only=True) for value in row]
+    assert f"Sites: {site_a.name}" in values
+    assert "1 of 1 quotes" in values
+    assert "[Participant]" in values

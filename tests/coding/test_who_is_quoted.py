@@ -34,3 +34,18 @@ def test_notes_of_an_observation_leave_but_not_what_somebody_said_in_it(study, s
     version.turns.filter(ordinal=1).update(speaker=None)
     assert barrier(version, "Seven people") == ""
     assert barrier(version, "I cannot go on") == NO_SPEAKER
+
+
+def test_a_second_voice_in_an_interview_is_not_its_persons_to_give(study, site_a, wave, person):
+    said = [("Interviewer", "How was it?"), ("P", "Slow at first."), ("Partner", "She cried over it.")]
+    version = make_text(study, wave(site_a, "12m"), said, whole=person)
+    version.document.speakers.filter(label="Partner").update(participant=None)
+    assert barrier(version, "Slow at first") == "the person was not asked about being quoted"
+    assert barrier(version, "She cried") == NO_SPEAKER
+
+
+def test_the_one_voice_of_an_interview_is_its_persons_without_a_link(study, site_a, wave, person):
+    said = [("Interviewer", "How was it?"), ("P", "Slow at first.")]
+    version = make_text(study, wave(site_a, "12m"), said, whole=person)
+    version.document.speakers.update(participant=None)
+    assert barrier(version, "Slow at first") == "the person was not asked about being quoted"
