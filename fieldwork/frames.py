@@ -8,10 +8,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
-from consent.models import Membership, Participant
-from consent.states import Recruitment, Status
+from consent import gates
+from consent.models import Consent, Membership, Participant
+from consent.states import Answer, ConsentState, ItemCode, Recruitment, Status
 from fieldwork.clashes import Slot
 from fieldwork.models import Activity, Booking, PlanRow
 from fieldwork.quotas import Counted, Person, Planned, Quota, quotas
@@ -35,7 +36,8 @@ class QuotaGrid:
 def quota_grid(
     evaluation: Evaluation, user: User, now: dt.datetime, *, methods: Iterable[str] | None = None
 ) -> QuotaGrid:
-    """Every cell of the plan that the user may see, in six queries whatever the size of the study."""
+    """Every cell of the plan that the user may see, in a fixed number of queries whatever the size of the
+    study."""
     rows = evaluation.plan_rows.prefetch_related("phases")
     if methods is not None:
         rows = rows.filter(method__in=list(methods))
@@ -75,7 +77,7 @@ def _activities(evaluation: Evaluation, user: User, now: dt.datetime) -> list[Co
         Activity.objects.filter(evaluation=evaluation)
         .visible_to(user)
         .select_related("wave")
-        .prefetch_related("bookings")
+        .prefetch_related("bookings__participant")
     )
     found = []
     for activity in activities:
@@ -89,32 +91,52 @@ def _activities(evaluation: Evaluation, user: User, now: dt.datetime) -> list[Co
                 is_booked=activity.state == ActivityState.BOOKED,
                 is_overdue=activity.is_overdue(now),
                 n_taking_part=sum(booking.state == BookingState.ATTENDED for booking in bookings),
-                withdrawn=frozenset(
-                    booking.participant_id for booking in bookings if booking.state == BookingState.WITHDRAWN
-                ),
+                withdrawn=frozenset(b.participant_id for b in bookings if _has_withdrawn(b)),
             )
         )
     return found
 
 
-def _people(evaluation: Evaluation, user: User) -> list[Person]:
-    gone = Q(participant__recruitment=Recruitment.DECLINED) | ~Q(participant__status=Status.ACTIVE)
-    rows = (
-        Membership.objects.filter(gone, participant__evaluation=evaluation)
-        .visible_to(user)
-        .select_related("wave", "participant")
+def _has_withdrawn(booking: Booking) -> bool:
+    """From this place, be it that only the appointment fell away."""
+    return booking.state == BookingState.WITHDRAWN or (
+        booking.state == BookingState.CANCELLED and not booking.participant.is_active
     )
+
+
+def _people(evaluation: Evaluation, user: User) -> list[Person]:
+    """Who said no or withdrew, by wave. What was held with them before and stands is neither."""
+    said_no = Consent.objects.filter(participant=OuterRef("participant"), state=ConsentState.REFUSED)
+    held = Booking.objects.filter(
+        participant=OuterRef("participant"), activity__wave=OuterRef("wave"), state=BookingState.ATTENDED
+    )
+    gone = Q(participant__recruitment=Recruitment.DECLINED) | ~Q(participant__status=Status.ACTIVE)
+    rows = list(
+        Membership.objects.filter(gone | Exists(said_no), participant__evaluation=evaluation)
+        .exclude(Exists(held))
+        .visible_to(user)
+        .select_related("wave")
+    )
+    people = Participant.objects.filter(pk__in={row.participant_id for row in rows}).with_consents()
+    loaded = {person.pk: person for person in people}
     return [
         Person(
             person_id=row.participant_id,
             site_id=row.wave.site_id,
             phase_id=row.wave.phase_id,
             group=row.group,
-            has_refused=row.participant.is_active,
-            has_withdrawn=not row.participant.is_active,
+            has_refused=person.is_active and _has_refused(person, row.wave),
+            has_withdrawn=not person.is_active,
         )
         for row in rows
+        for person in [loaded[row.participant_id]]
     ]
+
+
+def _has_refused(person: Participant, wave: Wave) -> bool:
+    """Whoever said yes to one phase and no to another refused the other only."""
+    said = gates.answer(person, ItemCode.TAKE_PART, wave.phase_id)
+    return said == Answer.NO or (said == Answer.NOT_ASKED and person.recruitment == Recruitment.DECLINED)
 
 
 def slots_near(

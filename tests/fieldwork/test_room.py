@@ -3,7 +3,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from consent import contact, withdrawal
+from consent import contact, recruiting, withdrawal
 from fieldwork import booking, room
 from fieldwork.frames import quota_grid
 from fieldwork.models import Activity, Attempt, Booking
@@ -45,15 +45,41 @@ def test_quota_counts_booked_done_refused_and_withdrawn(
     booking.mark_done(first, attended=[one], by=fieldwork)
     assert figures(cell(study, lead, site_a)) == (3, 1, 1, 1, 0, 0)
     no = add("No", wave=wave(site_a, "12m"), group="practitioners")
-    from consent import recruiting
-
     recruiting.move_recruitment(no, to="declined", by=fieldwork)
     assert figures(cell(study, lead, site_a)) == (3, 1, 1, 1, 1, 0)
     # A withdrawal opens the place again: booked ones at once, done ones with deletion.
     withdrawal.withdraw(two, scope="contact", by=fieldwork)
-    assert figures(cell(study, lead, site_a))[:4] == (3, 0, 1, 2)
+    assert figures(cell(study, lead, site_a)) == (3, 0, 1, 2, 1, 1)
     withdrawal.withdraw(one, scope="delete", by=fieldwork)
-    assert figures(cell(study, lead, site_a)) == (3, 0, 0, 3, 1, 1)
+    assert figures(cell(study, lead, site_a)) == (3, 0, 0, 3, 1, 2)
+
+
+def test_quota_counts_a_refusal_where_it_was_said(
+    study, plan, add, form, sign, fieldwork, site_a, wave, lead
+):
+    plan(number=1, phases=("pre", "12m"))
+    person, version = add(), form()
+    for phase in ("pre", "12m"):
+        recruiting.set_membership(person, wave=wave(site_a, phase), group="practitioners", by=fieldwork)
+    sign(person, version, phases=("pre",))
+    sign(person, version, phases=("12m",), take_part="no")
+    person.refresh_from_db()
+    assert person.recruitment == "declined"
+    assert figures(cell(study, lead, site_a, "pre"))[4:] == (0, 0)
+    assert figures(cell(study, lead, site_a, "12m"))[4:] == (1, 0)
+
+
+def test_quota_counts_nobody_as_withdrawn_whose_interview_stands(
+    study, plan, book, consented, fieldwork, site_a, wave, lead
+):
+    row = plan(number=1, phases=("12m", "24m"))
+    (person,) = consented()
+    for phase in ("12m", "24m"):
+        recruiting.set_membership(person, wave=wave(site_a, phase), group="practitioners", by=fieldwork)
+    booking.mark_done(book([person], plan_row=row), attended=[person], by=fieldwork)
+    withdrawal.withdraw(person, scope="future", by=fieldwork)
+    assert figures(cell(study, lead, site_a, "12m")) == (1, 0, 1, 0, 0, 0)
+    assert figures(cell(study, lead, site_a, "24m")) == (1, 0, 0, 1, 0, 1)
 
 
 def test_quota_of_another_site_is_not_seen(study, plan, other_site, lead, outsider):
@@ -64,18 +90,19 @@ def test_quota_of_another_site_is_not_seen(study, plan, other_site, lead, outsid
 
 
 def test_quota_grid_takes_the_same_queries_for_one_and_three(
-    study, plan, book, consented, lead, django_assert_num_queries
+    study, plan, book, add, consented, fieldwork, site_a, wave, lead, django_assert_num_queries
 ):
     people = consented(3)
     row = plan()
     quota_grid(study, lead, NOW)  # reads the roles of the person once
-    n_queries = 6
     for n, person in enumerate(people):
         book([person], plan_row=row, starts_at=DAY + dt.timedelta(days=n))
-        with django_assert_num_queries(n_queries):
+        refused = add(f"No {n}", wave=wave(site_a, "12m"), group="practitioners")
+        recruiting.move_recruitment(refused, to="declined", by=fieldwork)
+        with django_assert_num_queries(9):
             quota_grid(study, lead, NOW)
     plan("focus_group")
-    with django_assert_num_queries(n_queries):
+    with django_assert_num_queries(9):
         quota_grid(study, lead, NOW)
 
 
