@@ -42,12 +42,18 @@ def signed_records(participant: Participant) -> list[Signed]:
     return [_signed(consent) for consent in _with_consents(participant).consents.all()]
 
 
+def _has_taken_back(participant: Participant, item: str) -> bool:
+    """By withdrawing: every scope ends contact, deletion everything."""
+    return participant.is_erased or (item == ItemCode.RECONTACT and not participant.is_active)
+
+
 def answer(participant: Participant, item: str, phase: Phase | uuid.UUID | None = None) -> Answer:
     """What the person's consents say to one item, for a phase or, without one, for all they ever signed.
 
-    An erased person has agreed to nothing. Load many people with `Participant.objects.with_consents()`.
+    An erased person has agreed to nothing, and a withdrawn one to no further contact. Load many people with
+    `Participant.objects.with_consents()`.
     """
-    if participant.is_erased:
+    if _has_taken_back(participant, item):
         return Answer.NO
     return standing(
         signed_records(participant), item, _phase_id(phase), needs_adult=participant.needs_adult_consent
@@ -56,12 +62,13 @@ def answer(participant: Participant, item: str, phase: Phase | uuid.UUID | None 
 
 def answers(participant: Participant, phase: Phase | uuid.UUID | None = None) -> dict[str, Answer]:
     """The answer to every item, by item code."""
-    if participant.is_erased:
-        return {item.value: Answer.NO for item in ItemCode}
-    records = signed_records(participant)
+    records = [] if participant.is_erased else signed_records(participant)
     needs_adult = participant.needs_adult_consent
     return {
-        item.value: standing(records, item, _phase_id(phase), needs_adult=needs_adult) for item in ItemCode
+        item.value: Answer.NO
+        if _has_taken_back(participant, item)
+        else standing(records, item, _phase_id(phase), needs_adult=needs_adult)
+        for item in ItemCode
     }
 
 

@@ -90,3 +90,14 @@ def test_withdrawn_person_is_not_ready(add, form, sign, study, fieldwork):
     person.refresh_from_db()
     ready = gates.readiness(person, study.phases.get(code="12m"))
     assert ready.reasons == ("P-001 has withdrawn.",)
+
+
+@pytest.mark.parametrize("scope", ["contact", "future"])
+def test_withdrawn_person_is_not_contacted_again(scope, add, form, sign, study, fieldwork):
+    person = add()
+    sign(person, form(items=[("take_part", "I take part."), ("recontact", "Contact me again.")]))
+    assert gates.answer(person, "recontact") == "yes"
+    withdrawal.withdraw(person, scope=scope, by=fieldwork)
+    person = Participant.objects.get(pk=person.pk)
+    assert gates.answer(person, "recontact") == gates.answers(person)["recontact"] == "no"
+    assert gates.answers(person)["take_part"] == "yes"
