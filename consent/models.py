@@ -417,7 +417,14 @@ class Withdrawal(Record):
 
     @property
     def is_pending(self) -> bool:
-        return self.jobs().exclude(state=Job.State.DONE).exists()
+        return querysets.still_open(self.jobs()).exists()
+
+    @property
+    def has_stopped(self) -> bool:
+        """Whether something is still to be done and no job is left that does it: only asking again takes it
+        up."""
+        left = querysets.still_open(self.jobs())
+        return left.exists() and not left.filter(ended_at=None).exists()
 
 
 class DeletionLedger(models.Model):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
-from django.db.models import Exists, OuterRef, Prefetch, Q
+from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 
 from consent.states import ConsentState, Status
 from ipe.models import Job
@@ -137,4 +137,15 @@ class WithdrawalQuerySet(Scoped["Withdrawal"]):
     def with_open_jobs(self) -> Self:
         """With `has_open_jobs`: whether something that the withdrawal asked for is not done yet."""
         jobs = Job.objects.filter(subject_id=OuterRef("participant"), created_at__gte=OuterRef("at"))
-        return self.annotate(has_open_jobs=Exists(jobs.exclude(state=Job.State.DONE)))
+        return self.annotate(has_open_jobs=Exists(still_open(jobs)))
+
+
+def still_open(jobs: QuerySet[Job]) -> QuerySet[Job]:
+    """Those not done, and not made up for by a later job of the same name for the same person."""
+    later = Job.objects.filter(
+        name=OuterRef("name"),
+        subject_id=OuterRef("subject_id"),
+        created_at__gt=OuterRef("created_at"),
+        state=Job.State.DONE,
+    )
+    return jobs.exclude(state=Job.State.DONE).exclude(Exists(later))

@@ -375,7 +375,7 @@ def stage_roster(
     old = timezone.now() - dt.timedelta(hours=DRAFT_HOURS)
     for draft in RosterDraft.objects.filter(evaluation=evaluation):
         if draft.made_by_id == by.pk or draft.created_at < old:
-            _drop(draft)
+            drop(draft)
     draft = RosterDraft(
         id=uuid.uuid4(),
         evaluation=evaluation,
@@ -399,7 +399,8 @@ def _people_of(draft: RosterDraft) -> list[Listed]:
     return [Listed(**{**row, "teams": tuple(row["teams"])}) for row in rows]
 
 
-def _drop(draft: RosterDraft) -> None:
+def drop(draft: RosterDraft) -> None:
+    """Destroy a staged list and its key, in the caller's transaction."""
     vault.destroy_key(vault.participant_scope(draft.pk))
     draft.delete()
 
@@ -484,7 +485,7 @@ def import_roster(draft: RosterDraft, *, by: User) -> Imported:
             )
     done = Imported(n_new=len(new), n_known=len(preview.known), n_skipped=len(preview.withdrawn))
     audit.record("participants.imported", site, by=by, evaluation=evaluation, counts=dataclasses.asdict(done))
-    _drop(held)
+    drop(held)
     return done
 
 
@@ -514,4 +515,4 @@ def discard_roster(draft: RosterDraft, *, by: User) -> None:
     roles.require(by, "consent.edit", draft.evaluation, draft.site)
     held = RosterDraft.objects.filter(pk=draft.pk).first()
     if held is not None:
-        _drop(held)
+        drop(held)

@@ -26,13 +26,19 @@ def erase(erasure: Erasure) -> list[Effect]:
     memberships = person.memberships.all()
     consents = person.consents.exclude(state__in=[ConsentState.WITHDRAWN, ConsentState.PROCESS_ERROR])
     contacts = Contact.objects.filter(participant=person)
+    lists = RosterDraft.objects.filter(site=person.site_id)
     effects = [
         Effect("contact_details", "name and contact details erased", contacts.count()),
         Effect("memberships", "roles and teams removed", memberships.count()),
         Effect("consents", "consents ended", consents.count()),
         Effect("person_key", "key of this person destroyed", int(not person.is_erased)),
+        Effect(
+            "unfinished_lists", "unfinished lists of the site dropped, which may name them", lists.count()
+        ),
     ]
     if not erasure.dry_run:
+        for draft in lists:
+            recruiting.drop(draft)
         contacts.delete()
         memberships.delete()
         signing.end_all(person)

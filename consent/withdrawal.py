@@ -50,16 +50,22 @@ class Preview:
         return f"Aggregated analysis begins on {day}. Until then everything of this person can be deleted."
 
 
+def may_withdraw(participant: Participant, user: User) -> bool:
+    return any(
+        roles.may(user, verb, participant.evaluation, participant.site)
+        for verb in ("consent.edit", "contacts.erase")
+    )
+
+
 def require_right(participant: Participant, by: User) -> None:
     """The fieldwork lead of the site and the data protection lead may record a withdrawal.
 
     Raises
         Refused, NotFound: Neither.
     """
-    evaluation, site = participant.evaluation, participant.site
-    if roles.may(by, "consent.edit", evaluation, site) or roles.may(by, "contacts.erase", evaluation, site):
+    if may_withdraw(participant, by):
         return
-    roles.require(by, "consent.edit", evaluation, site)
+    roles.require(by, "consent.edit", participant.evaluation, participant.site)
     raise Refused("Your role in this study does not include recording withdrawals.")
 
 
@@ -112,7 +118,7 @@ def withdraw(participant: Participant, *, scope: str, by: User, reason: str = Re
 
     With "delete" the person's key goes too: nothing sealed under it opens afterwards. Files and whatever else
     a room does in the background follow as jobs; the receipt is pending until they are done. Repeating it, or
-    asking for less than already holds, gives the receipt that stands.
+    asking for less than already holds, gives the receipt that stands, and takes up again what had stopped.
 
     Raises
         Refused, NotFound: No right to record withdrawals at this site.
@@ -128,6 +134,8 @@ def withdraw(participant: Participant, *, scope: str, by: User, reason: str = Re
     held = _locked(participant.pk)
     earlier = standing_withdrawal(held)
     if earlier is not None and covers(earlier.scope, scope):
+        if earlier.has_stopped:
+            _ask_to_finish(earlier)
         return earlier
     at = timezone.now()
     row = _carry_out(held, scope=scope, reason=reason, by=by, at=at, withdrawal_id=uuid.uuid4())
@@ -175,8 +183,15 @@ def _carry_out(
     )
     if scope == Scope.DELETE:
         vault.destroy_key(vault.participant_scope(held.pk))
-        jobs.enqueue(FINISH, held, by=by, evaluation=held.evaluation, key=f"{FINISH}:{row.pk}")
+        _ask_to_finish(row)
     return row
+
+
+def _ask_to_finish(row: Withdrawal) -> None:
+    # Nobody's own job: whoever recorded the withdrawal could stop it before the bytes are gone.
+    person, n_before = row.participant, row.jobs().count()
+    key = f"{FINISH}:{row.pk}:{n_before}"
+    jobs.enqueue(FINISH, person, by=None, evaluation=person.evaluation, key=key)
 
 
 def _line(effect: Effect) -> dict[str, Any]:

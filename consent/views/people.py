@@ -15,7 +15,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
 from consent import contact as contacts
-from consent import gates, recruiting, signing
+from consent import gates, recruiting, signing, withdrawal
 from consent.forms import AgeForm, ContactForm, MembershipForm, PersonForm, editable_sites
 from consent.models import Participant
 from consent.states import AgeBand, ItemCode, Kind, Recruitment, Status, moves_by_hand
@@ -86,7 +86,7 @@ def _person_context(request: MemberRequest, study: Evaluation, person: Participa
         "crumbs": crumbs(study),
         "may_edit_person": may_edit and person.is_active,
         "may_read_consents": may_read,
-        "may_withdraw": may_edit or roles.may(request.user, "contacts.erase", study, person.site),
+        "may_withdraw": withdrawal.may_withdraw(person, request.user),
         "may_reveal": contacts.may_reveal(request.user, person),
         "may_edit_contact": person.is_active and roles.may(request.user, "contacts.edit", study, person.site),
         "moves": [(state.value, state.label) for state in moves_by_hand(person.recruitment)],

@@ -54,13 +54,14 @@ def withdrawals(request: MemberRequest, study: Evaluation) -> HttpResponse:
 @study_page("consent.read")
 def receipt(request: MemberRequest, study: Evaluation, pk: uuid.UUID) -> HttpResponse:
     rows = Withdrawal.objects.filter(participant__evaluation=study, pk=pk).visible_to(request.user)
-    row = rows.select_related("participant__site", "by").first()
+    row = rows.select_related("participant__site", "participant__evaluation", "by").first()
     if row is None:
         raise NotFound("There is no such withdrawal.")
     url = reverse("consent:withdrawals", kwargs={"slug": study.slug})
     context = {
         "row": row,
         "jobs": row.jobs(),
+        "may_withdraw": withdrawal.may_withdraw(row.participant, request.user),
         "crumbs": [*crumbs(study, row.participant), ("Withdrawals", url)],
     }
     return page(request, "consent/receipt.html", context)

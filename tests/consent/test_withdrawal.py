@@ -4,9 +4,10 @@ import json
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.urls import reverse
 
 from consent import withdrawal
-from consent.models import Consent, Contact, DeletionLedger, Membership, Participant, Withdrawal
+from consent.models import Consent, Contact, DeletionLedger, Membership, Participant, RosterDraft, Withdrawal
 from ipe import jobs, vault
 from ipe.errors import Invalid, KeyDestroyed, NotFound, Refused
 from ipe.models import AuditEvent, Job, KeyDestruction, WrappedKey
@@ -24,6 +25,18 @@ def person(add, form, sign, wave, site_a):
         role_title="Vastermark lead",
     )
     sign(made, form())
+    return made
+
+
+@pytest.fixture
+def make_draft(study, fieldwork):
+    def made(site):
+        draft = RosterDraft(evaluation=study, site=site, kind="staff", made_by=fieldwork)
+        scope = vault.participant_scope(draft.pk)
+        draft.rows_sealed = vault.seal(scope, CANARY, where=draft.where)
+        draft.save()
+        return draft
+
     return made
 
 
@@ -77,6 +90,29 @@ def test_receipt_is_pending_until_the_job_is_done(person, fieldwork, run_jobs):
     assert Job.objects.get(name=withdrawal.FINISH).state == "done"
 
 
+def test_whoever_withdrew_a_person_cannot_stop_the_rest_of_it(person, fieldwork):
+    withdrawal.withdraw(person, scope="delete", by=fieldwork)
+    with pytest.raises(NotFound):
+        jobs.cancel(Job.objects.get(), by=fieldwork)
+
+
+def test_withdrawal_whose_job_failed_is_taken_up_when_asked_again(
+    person, fieldwork, lead, study, login, run_jobs
+):
+    receipt = withdrawal.withdraw(person, scope="delete", by=fieldwork)
+    Job.objects.update(state="failed", ended_at=receipt.at)
+    page = reverse("consent:receipt", kwargs={"slug": study.slug, "pk": receipt.pk})
+    assert "once more" in login(fieldwork).get(page).content.decode()
+    assert "The fieldwork lead of the site" in login(lead).get(page).content.decode()
+    assert (receipt.is_pending, receipt.has_stopped) == (True, True)
+    for _ in range(2):
+        assert withdrawal.withdraw(person, scope="delete", by=fieldwork) == receipt
+    assert (receipt.is_pending, receipt.has_stopped, Job.objects.count()) == (True, False, 2)
+    assert run_jobs() == 1
+    assert (receipt.is_pending, receipt.has_stopped) == (False, False)
+    assert not Withdrawal.objects.with_open_jobs().get().has_open_jobs
+
+
 def test_files_under_the_persons_key_go_with_the_job(person, fieldwork, study, run_jobs):
     stored = vault.store_file(
         b"x" * 100, scope=vault.participant_scope(person.pk), kind="scan", evaluation=study
@@ -96,6 +132,20 @@ def test_lesser_scopes_keep_what_was_collected(scope, person, fieldwork):
     person.refresh_from_db()
     assert (person.status, Contact.objects.count(), Consent.objects.get().state) == ("withdrawn", 1, "given")
     assert not receipt.is_pending
+
+
+def test_unfinished_list_that_may_name_the_person_goes_too(
+    person, fieldwork, study, site_a, site_b, make_draft
+):
+    here, there = make_draft(site_a), make_draft(site_b)
+    key = vault.participant_scope(here.pk)
+    preview = withdrawal.preview(person, scope="delete", by=fieldwork)
+    assert {effect.code: effect.count for effect in preview.effects}["unfinished_lists"] == 1
+    withdrawal.withdraw(person, scope="future", by=fieldwork)
+    assert RosterDraft.objects.count() == 2
+    withdrawal.withdraw(person, scope="delete", by=fieldwork)
+    assert list(RosterDraft.objects.all()) == [there]
+    assert vault.open_many([(key, bytes(here.rows_sealed), here.where)]) == [None]
 
 
 def test_twice_gives_the_same_receipt(person, fieldwork):
@@ -174,8 +224,6 @@ def logical_dump() -> str:
 
 @pytest.mark.parametrize("is_withdrawn", [False, True])
 def test_name_stands_nowhere_in_plain(is_withdrawn, person, fieldwork, login, study, caplog, run_jobs):
-    from django.urls import reverse
-
     client = login(fieldwork)
     slug = study.slug
     client.post(reverse("consent:contact-reveal", kwargs={"slug": slug, "pk": person.pk}))
