@@ -51,6 +51,7 @@ CANARIES = {
     "recording": "soundwave of the hollow glockenspiel",
     "turn in review": "the parsnip regatta never left harbour",
     "turn just imported": "a wicker comet over the swimming baths",
+    "list not yet imported": "the granite piccolo depot, Northmere",
 }
 LONG = 400  # times that the long turn repeats its words, so that it fills overflow pages
 
@@ -102,6 +103,7 @@ class _Planting:
         staying = self.person(ODILE, {where: kept(where) for where in CANARIES})
         group = self.focus_group()
         self.site_row(leaving["version"])
+        self.list_not_yet_imported()
         self.survey({leaving["code"]: CANARIES["comment"], staying["code"]: kept("comment")})
         return {
             "study": str(self.study.pk),
@@ -158,6 +160,16 @@ class _Planting:
         )
         person.refresh_from_db()
         return person
+
+    def list_not_yet_imported(self) -> None:
+        """The person stands on it under another address; the list was previewed and not confirmed."""
+        from consent import recruiting, rosters
+
+        where = CANARIES["list not yet imported"]
+        people = [rosters.Listed(row=2, name="Z. Quarringdew", address=where, group="practitioners")]
+        recruiting.stage_roster(
+            self.study, site=self.wave.site, wave=self.wave, kind="staff", people=people, by=self.fieldwork
+        )
 
     def held(self, people: list[Any], method: str, day: int) -> Any:
         from fieldwork import booking
