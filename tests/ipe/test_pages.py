@@ -30,6 +30,26 @@ def test_headers_stand_on_every_answer(study, lead, login, path):
     assert "camera=()" in answer["Permissions-Policy"]
 
 
+@pytest.mark.parametrize(
+    ("path", "sent", "status"),
+    [
+        ("/static/ipe/desk.css", {}, 200),
+        ("/static/no-such.css", {}, 404),
+        ("/accounts/login/", {"headers": {"host": "evil.example"}}, 400),
+        ("/accounts/login/", {"secure": False}, 301),
+    ],
+)
+def test_headers_stand_on_what_answers_before_any_page(client, db, settings, path, sent, status):
+    settings.SECURE_SSL_REDIRECT, settings.ALLOWED_HOSTS = True, ["testserver"]
+    answer = client.get(path, **{"secure": True, **sent})
+    assert answer.status_code == status
+    for name in EXPECTED.keys() - {"Cache-Control"}:
+        assert EXPECTED[name] in answer.get(name, ""), name
+    assert "default-src 'none'" in answer["Content-Security-Policy"]
+    assert "camera=()" in answer["Permissions-Policy"]
+    assert "Access-Control-Allow-Origin" not in answer
+
+
 def test_cookies_cannot_be_read_by_scripts(client, lead):
     client.post(reverse("account_login"), {"login": lead.email, "password": PASSWORD})
     for cookie in client.cookies.values():
