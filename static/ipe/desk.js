@@ -127,7 +127,7 @@ document.addEventListener("keydown", (event) => {
       awaitingRoom = performance.now();
       break;
     case "/": {
-      const search = document.querySelector("main [data-search], main input[type=search], main .toolbar input:not([type=hidden])");
+      const search = document.querySelector("main [data-search], main input[type=search], main .toolbar :is(input:not([type=hidden]), select)");
       if (search) {
         event.preventDefault();
         search.focus();

@@ -120,6 +120,23 @@ def test_shortcuts_dialog_rooms_search_rows_and_escape(desk: Desk, full_study: A
     assert desk.complaints == []
 
 
+def test_the_slash_reaches_a_filter_of_choices(desk: Desk, full_study: Any, lead: Any) -> None:
+    desk.sign_in(lead)
+    desk.open(reverse("releases:releases", kwargs={"slug": full_study.slug}))
+    desk.page.keyboard.press("/")
+    assert desk.page.evaluate("document.activeElement.name") == "output_class"
+
+
+@pytest.mark.parametrize("name", ["overview", "indicators", "audit"])
+def test_a_printed_page_fits_its_paper(desk: Desk, full_study: Any, lead: Any, name: str) -> None:
+    """A4 upright less its margins is 672 pixels wide."""
+    desk.sign_in(lead)
+    desk.open(reverse(name, kwargs={"slug": full_study.slug}))
+    desk.page.emulate_media(media="print")
+    desk.page.set_viewport_size({"width": 672, "height": 940})
+    assert desk.page.evaluate("document.documentElement.scrollWidth") <= 672
+
+
 def test_shortcuts_can_be_switched_off(desk: Desk, full_study: Any, lead: Any) -> None:
     desk.sign_in(lead)
     desk.open(reverse("account"))
