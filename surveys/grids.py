@@ -93,7 +93,7 @@ def details(result: IndicatorResult, row: Row) -> tuple[str, ...]:
     low, high = row.get("interval_lower"), row.get("interval_upper")
     if isinstance(low, float) and isinstance(high, float):
         found.append(f"95% interval {low:.0f}% to {high:.0f}% (Wilson)")
-    elif result.is_census and not is_hidden(row):
+    elif result.is_census and not is_hidden(row) and not isinstance(low, Hidden):
         found.append("All staff answered: no sampling interval")
     worst, best = row.get("bound_lower"), row.get("bound_upper")
     if isinstance(worst, float) and isinstance(best, float) and not result.is_census:

@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 
+from exports.disclosure import Rule
 from exports.table import Cell, Column, Count, Cover, Hidden, Ref, Relation, Share, Table, across
 from ipe.models import Evaluation
 from ipe.words import OutputClass, Verdict
 from releases import publishing
+from releases.rules import rule_for
 
 from .distributions import Average, Spread
 from .indicators import IndicatorResult
-from .verdicts import AT_LEAST, AT_MOST, target_in_words
+from .verdicts import AT_LEAST, AT_MOST, shown, target_in_words
 
 JSON_KEYS = (
     "indicator",
@@ -128,9 +130,13 @@ def indicator_table(
     results: Sequence[IndicatorResult], *, title: str = "Indicators", cover: Cover | None = None
 ) -> Table:
     """Indicators as rows, in the order of the protocol, unsuppressed."""
+    places = _percent_places(results)
     return Table.of(
         title,
-        INDICATOR_COLUMNS,
+        [
+            dataclasses.replace(column, decimals=places) if column.key == "percent" else column
+            for column in INDICATOR_COLUMNS
+        ],
         [_row(result) for result in results],
         notes=NOTES,
         cover=cover,
@@ -138,6 +144,12 @@ def indicator_table(
         relations=_relations(results),
         freeze_columns=2,
     )
+
+
+def _percent_places(results: Sequence[IndicatorResult]) -> int:
+    """Decimals with which every percentage, on paper, stands on its own side of its threshold."""
+    texts = [shown(one.percent, one.target, places=1) for one in results if one.percent is not None]
+    return max([1, *(len(text.partition(".")[2]) for text in texts)])
 
 
 def releasable_table(
@@ -148,22 +160,50 @@ def releasable_table(
     title: str = "Indicators",
     cover: Cover | None = None,
 ) -> Table:
-    """The table to hand to `releases.publishing`: a verdict that was reached through a role or team which the
-    release hides is hidden here already, because it would tell of them.
+    """The table to hand to `releases.publishing`. Hidden here already: a verdict that was reached through a role
+    or team which the release hides, and bounds that tell how few are outside the base.
     """
     table = indicator_table(results, title=title, cover=cover)
+    rule = rule_for(evaluation, output_class)
+    table = _hiding(
+        table, {cell for at, one in enumerate(results) for cell in _tells_of_outsiders(at, one, rule)}
+    )
     released = publishing.released(table, evaluation=evaluation, output_class=output_class).table
     hidden_groups = _hidden_groups(results, released)
-    if not hidden_groups:
-        return table
-    at = table.position("verdict")
+    return _hiding(
+        table,
+        {
+            (at, "verdict")
+            for at, one in enumerate(results)
+            if one.group_dependent and _group(one) in hidden_groups
+        },
+    )
+
+
+def _hiding(table: Table, cells: Collection[tuple[int, str]]) -> Table:
+    keys = [column.key for column in table.columns]
     rows = tuple(
-        (*row[:at], Hidden("c"), *row[at + 1 :])
-        if result.group_dependent and _group(result) in hidden_groups
-        else row
-        for result, row in zip(results, table.rows, strict=True)
+        tuple(Hidden("c") if (at, key) in cells else cell for key, cell in zip(keys, row, strict=True))
+        for at, row in enumerate(table.rows)
     )
     return dataclasses.replace(table, rows=rows)
+
+
+def _tells_of_outsiders(at: int, result: IndicatorResult, rule: Rule) -> Iterator[tuple[int, str]]:
+    """Cells that give a small number of people away who answered but are not in the base.
+
+    Number, base and bounds together tell how many were silent; with the people asked, how many are left.
+    """
+    counts = result.tally
+    if counts is None or result.bounds is None:
+        return
+    n_outside = counts.n_not_applicable + counts.n_dont_know + counts.n_outside
+    if not n_outside or not rule.hides(n_outside):
+        return
+    yield from ((at, "bound_lower"), (at, "bound_upper"))
+    if result.response_percent == 100:
+        # Here an interval that is missing says that nobody was silent.
+        yield from ((at, "interval_lower"), (at, "interval_upper"))
 
 
 def _group(result: IndicatorResult) -> tuple[str, str, object]:

@@ -1,8 +1,11 @@
+import csv
 import io
+from decimal import Decimal
 
 import openpyxl
 import pytest
 
+from exports.showing import shown
 from ipe.errors import Invalid, NotReady, Refused
 from releases.models import Release
 from surveys import releasing
@@ -99,3 +102,43 @@ def test_answers_of_small_bases_are_hidden(study, instrument, stored, writer):
     body = made.data.decode().splitlines()[1:]
     assert body
     assert all(",9," not in line and line.endswith("[c],[c],[c]") for line in body if "[z]" not in line)
+
+
+def released_row(data: bytes, indicator: str) -> dict[str, str]:
+    return next(row for row in csv.DictReader(io.StringIO(data.decode())) if row["indicator"] == indicator)
+
+
+def test_bounds_do_not_tell_how_few_are_outside_the_base(study, stored, writer):
+    stored(fifty(35), eligible=78, eligible_source="list")
+    row = released_row(publish(Scope(study, writer), writer, file_format="csv").data, "training-useful")
+    assert (row["numerator"], row["base"], row["eligible"]) == ("35", "50", "78")
+    assert (row["bound_lower"], row["bound_upper"]) == ("[c]", "[c]")
+    assert row["interval_lower"].startswith("56.2")
+
+
+def test_bounds_leave_where_nobody_or_many_are_outside_the_base(study, stored, writer):
+    others = answers(10, role="Team manager", attended="No", useful="N/A", time="Agree")
+    stored([*fifty(35)[:50], *others], eligible=78, eligible_source="list")
+    row = released_row(publish(Scope(study, writer), writer, file_format="csv").data, "training-useful")
+    assert float(row["bound_lower"]) == pytest.approx(100 * 35 / 68)
+
+
+def test_a_missing_interval_does_not_tell_that_everybody_answered(study, stored, writer, login):
+    stored(fifty(35), eligible=54, eligible_source="list")
+    row = released_row(publish(Scope(study, writer), writer, file_format="csv").data, "training-useful")
+    assert {row[f"{what}_{end}"] for what in ("interval", "bound") for end in ("lower", "upper")} == {"[c]"}
+    page = login(writer).get("/s/trial/indicators/?as=released").content.decode()
+    at = page.index("Staff found the training useful")
+    assert "All staff answered" not in page[at : page.index("</tr>", at)]
+
+
+def test_a_percentage_is_printed_on_its_own_side_of_the_threshold(study, wave, site_a, instrument):
+    from surveys import returns
+    from surveys.results import computed
+    from surveys.tables import indicator_table
+
+    figure = returns.FigureGiven("vacancy", numerator=Decimal(201), base=Decimal(1004))
+    returns.record_return(wave(site_a, "12m"), figures=[figure], source="HR", by=None)
+    table = indicator_table(computed(Scope(study)).results)
+    column = table.columns[table.position("percent")]
+    assert shown(table.cell(0, "percent"), column) == "20.02%"
