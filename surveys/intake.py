@@ -250,6 +250,18 @@ def preview(intake: Intake) -> Preview:
     return preview_of(sheet_of(intake), part, intake.instrument, intake.wave)
 
 
+def refuse_too_few_asked(eligible: int | None, seen: Preview) -> None:
+    """
+    Raises
+        Invalid: More respondents than people asked.
+    """
+    if eligible is not None and eligible < seen.n_read:
+        raise Invalid(
+            "The file has more respondents than people asked.",
+            fields={"eligible": f"The file has {seen.n_read} respondents; this number cannot be smaller."},
+        )
+
+
 @transaction.atomic
 def confirm(
     intake: Intake,
@@ -288,11 +300,7 @@ def confirm(
         )
     if eligible is not None:
         held.eligible, held.eligible_source = eligible, eligible_source
-    if held.eligible is not None and held.eligible < seen.n_read:
-        raise Invalid(
-            "The file has more respondents than people asked.",
-            fields={"eligible": f"The file has {seen.n_read} respondents; this number cannot be smaller."},
-        )
+    refuse_too_few_asked(held.eligible, seen)
     held.state = Intake.State.WAITING
     evaluation = held.instrument.evaluation
     validated(held)

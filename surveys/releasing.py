@@ -31,12 +31,17 @@ def _site(scope: Scope) -> Site | None:
     return scope.evaluation.sites.filter(code=scope.site).first() if scope.site else None
 
 
-def _cover(scope: Scope, base: str) -> Cover:
+def filter_words(scope: Scope) -> str:
+    """What a cover says of the filter."""
     chosen = [f"{name} {code}" for name, code in (("site", scope.site), ("phase", scope.phase)) if code]
+    return ", ".join(chosen) or "Everything"
+
+
+def _cover(scope: Scope, base: str) -> Cover:
     return Cover(
         study=scope.evaluation.title,
         made_at=timezone.now(),
-        filter=", ".join(chosen) or "Everything",
+        filter=filter_words(scope),
         base=base,
     )
 

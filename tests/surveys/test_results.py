@@ -253,3 +253,36 @@ def test_commands_name_what_is_not_there(study, instrument, files):
     files[1].unlink()
     with pytest.raises(CommandError, match=r"map\.yaml"):
         ingest(files)
+
+
+def test_command_says_in_a_preview_that_too_few_people_were_asked(study, instrument, files):
+    with pytest.raises(CommandError, match="more respondents than people asked"):
+        ingest(files, "--eligible", "53", "--preview")
+
+
+@pytest.mark.parametrize("given", ["-5", "0", "many"])
+def test_command_refuses_a_number_of_people_that_cannot_be(study, instrument, files, given):
+    with pytest.raises(CommandError, match=r"--eligible: give a whole number above nought"):
+        ingest(files, f"--eligible={given}")
+
+
+def test_command_writes_answers_of_people_with_the_survey_class_whatever_the_protocol_calls_them(
+    study, instrument, files, capsys
+):
+    from ipe.models import Indicator
+    from releases.models import Release
+
+    Indicator.objects.filter(evaluation=study).update(output_class="organisational")
+    ingest(files)
+    capsys.readouterr()
+    call_command("indicators", "trial", "--format", "csv")
+    assert "training-useful,useful,A,12m" in capsys.readouterr().out
+    assert Release.objects.get().output_class == "survey"
+
+
+def test_command_makes_no_release_of_nothing(study, instrument):
+    from releases.models import Release
+
+    with pytest.raises(CommandError, match="no figures"):
+        call_command("indicators", "trial", "--format", "csv")
+    assert not Release.objects.exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,7 @@ from exports.table import Cover
 from ipe.errors import DomainError
 from ipe.models import Evaluation
 from ipe.words import OutputClass
-from releases import publishing
-from surveys import results, tables
+from surveys import releasing, results, tables
 from surveys.frames import Scope
 from surveys.indicators import IndicatorResult
 
@@ -56,46 +56,36 @@ class Command(BaseCommand):
             self.stdout.write(data.decode(), ending="")
 
     def _data(self, evaluation: Evaluation, options: dict[str, Any]) -> bytes:
-        site, phase, as_ = options["site"], options["phase"], options["as_"]
-        found = results.computed(Scope(evaluation, site=site, phase=phase)).results
+        as_ = options["as_"]
+        scope = Scope(evaluation, site=options["site"], phase=options["phase"])
+        found = results.computed(scope).results
         if options["output_class"]:
-            found = tuple(one for one in found if one.indicator.output_class == options["output_class"])
+            found = tuple(one for one in found if tables.class_of(one) == options["output_class"])
         if options["format"] == "json":
             rows = tables.as_json(found, results.rows_as(evaluation, found, as_))
             return (json.dumps(rows, ensure_ascii=False, indent=1) + "\n").encode()
-        chosen = [f"{name} {options[name]}" for name in ("site", "phase") if options[name]]
+        if as_ == "released":
+            return self._released(scope, found, options)
         cover = Cover(
             study=evaluation.title,
             made_at=timezone.now(),
-            filter=", ".join(chosen) or "Everything",
+            filter=releasing.filter_words(scope),
             rule="None: working figures, not for publication.",
             is_draft=True,
         )
-        if as_ == "working":
-            table = tables.indicator_table(found, cover=cover)
-            return as_xlsx.write(table) if options["format"] == "xlsx" else as_csv.write_plain(table)
-        return self._released(evaluation, found, cover, options)
+        table = tables.indicator_table(found, cover=cover)
+        return as_xlsx.write(table) if options["format"] == "xlsx" else as_csv.write_plain(table)
 
-    def _released(
-        self,
-        evaluation: Evaluation,
-        found: tuple[IndicatorResult, ...],
-        cover: Cover,
-        options: dict[str, Any],
-    ) -> bytes:
+    def _released(self, scope: Scope, found: Sequence[IndicatorResult], options: dict[str, Any]) -> bytes:
         """One release has one output class, because each has a rule of its own."""
         classes = list(tables.by_class(found)) or [OutputClass.SURVEY.value]
         output_class = OutputClass.SURVEY.value if OutputClass.SURVEY in classes else classes[0]
-        kept = [one for one in found if one.indicator.output_class == output_class]
         if len(classes) > 1:
             others = ", ".join(name for name in classes if name != output_class)
             self.stderr.write(f"Only {output_class} indicators are written; for the rest: --class {others}")
-        table = tables.releasable_table(evaluation, kept, output_class=output_class, cover=cover)
-        return publishing.publish_table(
-            table,
+        return releasing.publish_indicators(
+            scope,
             by=None,
-            evaluation=evaluation,
-            site=evaluation.sites.filter(code=options["site"]).first() if options["site"] else None,
             output_class=output_class,
             purpose=options["purpose"],
             file_format=options["format"],

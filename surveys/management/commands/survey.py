@@ -31,7 +31,7 @@ class Command(BaseCommand):
         ingest.add_argument("--site", required=True)
         ingest.add_argument("--phase", required=True)
         ingest.add_argument("--mapping", required=True, type=Path, metavar="FILE")
-        ingest.add_argument("--eligible", type=int, metavar="N", help="number of people who were asked")
+        ingest.add_argument("--eligible", type=_people, metavar="N", help="number of people who were asked")
         ingest.add_argument(
             "--eligible-source", default="", metavar="TEXT", help="where that number comes from"
         )
@@ -59,7 +59,9 @@ class Command(BaseCommand):
             faults = mapping.check_against(part, instrument_spec(instrument, site=wave.site))
             mapping.refuse_faults(faults, file=mapping_file.name)
             sheet = reading.read(file.name, _bytes(file), label=file.name)
-            return _answer("preview", intake.preview_of(sheet, part, instrument, wave))
+            seen = intake.preview_of(sheet, part, instrument, wave)
+            intake.refuse_too_few_asked(options["eligible"], seen)
+            return _answer("preview", seen)
         # One transaction from the file to the job: when anything is refused, no draft is left behind.
         with transaction.atomic():
             saved = intake.save_mapping(instrument, part=part, by=None, label=mapping_file.name)
@@ -83,6 +85,12 @@ class Command(BaseCommand):
         if job.state != job.State.DONE:
             raise CommandError(job.error or f"The job is {job.get_state_display().lower()}.")
         return _answer("stored", seen) | {"intake": str(draft.pk), **_skipped_people(draft)}
+
+
+def _people(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not int(text):
+        raise argparse.ArgumentTypeError("give a whole number above nought.")
+    return int(text)
 
 
 def _source(options: dict[str, Any]) -> str:
