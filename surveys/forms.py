@@ -299,10 +299,10 @@ class MappingForm(StudyForm):
             found = place(f"column_{item.code}")
             if found is None:
                 continue
-            more = {}
+            held = self.suggested.items.get(item.code)
+            more = {"blank": list(held.blank) if held else []}
             if item.scale is not None:
-                held = self.suggested.items.get(item.code)
-                more = {
+                more |= {
                     "values": _pairs(given[f"values_{item.code}"]),
                     "not_applicable": [v.strip() for v in given[f"na_{item.code}"].split(";") if v.strip()],
                     "reverse": given[f"reverse_{item.code}"],

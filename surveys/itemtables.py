@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 from exports.showing import shown
 from exports.table import Count, Hidden, Share, Table
@@ -102,7 +103,7 @@ def _wave_row(spread: Spread, table: Table, at: int, line: Line | None, *, is_re
         count = table.cell(at, answer_key(point.code))
         percent = ""
         if isinstance(count, Count) and isinstance(base, Count) and base.value:
-            percent = f"{round(100 * count.value / base.value)}%"
+            percent = f"{percent_shown(Fraction(100 * count.value, base.value))}%"
         cells.append(AnswerCell(_words(count), percent, point.code in spread.counted))
     aside = tuple(
         f"{point.label} {_words(table.cell(at, f'aside_{point.code}'))}"

@@ -14,7 +14,7 @@ from ipe import roles
 from ipe.models import Evaluation
 from ipe.pages import MemberRequest, page, perform, study_page
 from surveys.forms import RuleForm
-from surveys.models import IndicatorRule, Instrument, Intake
+from surveys.models import AdminReturn, IndicatorRule, Instrument, Intake
 from surveys.rules import change_rule
 from surveys.views.fetching import one, posted
 
@@ -23,10 +23,13 @@ from surveys.views.fetching import one, posted
 def instruments(request: MemberRequest, study: Evaluation) -> HttpResponse:
     rows = Instrument.objects.visible_to(request.user).filter(evaluation=study)
     stored = Intake.objects.visible_to(request.user).stored()
+    returned = AdminReturn.objects.visible_to(request.user).current()
+    figures = "rules__indicator__admin_values__admin_return"
     counted = rows.annotate(
         n_items=Count("items", distinct=True),
         n_rules=Count("rules", distinct=True),
         n_stored=Count("intakes", filter=Q(intakes__in=stored), distinct=True),
+        n_returned=Count(figures, filter=Q(**{f"{figures}__in": returned}), distinct=True),
     )
     context = {"instruments": list(counted), "may_edit": roles.may(request.user, "intake.edit", study)}
     return page(request, "surveys/instruments.html", context)

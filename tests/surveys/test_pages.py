@@ -1,9 +1,9 @@
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from surveys import intake
+from surveys import intake, mapping
 from surveys.models import Intake, Mapping, Response
-from tests.surveys.conftest import HEADINGS, answers, as_csv, fifty
+from tests.surveys.conftest import HEADINGS, MAPPING, answers, as_csv, fifty
 
 BASE = "/s/trial/surveys"
 
@@ -339,3 +339,51 @@ def test_hostile_words_are_escaped_everywhere(study, instrument, wave, site_a, l
     for url in (f"{BASE}/files/", f"{BASE}/files/{row.pk}/", f"{BASE}/files/{row.pk}/columns/"):
         html = client.get(url).content.decode()
         assert "<script>alert" not in html
+
+
+def test_instruments_say_how_many_waves_have_a_return(
+    study, instrument, wave, site_a, site_b, login, lead, researcher
+):
+    from surveys import returns
+    from surveys.models import IndicatorRule, Instrument
+
+    staffing = Instrument.objects.create(
+        evaluation=study, name="staffing", title="Staffing return", method="admin_data"
+    )
+    for code in ("vacancy", "caseload"):
+        IndicatorRule.objects.create(instrument=staffing, indicator=study.indicators.get(code=code))
+    figures = [returns.FigureGiven("caseload", value=17), returns.FigureGiven("vacancy", value=9)]
+    for site in (site_a, site_b):
+        returns.record_return(wave(site, "12m"), figures=figures, source="HR", by=lead)
+    returns.record_return(wave(site_a, "12m"), figures=figures[:1], source="HR, corrected", by=lead)
+
+    def cells(person):
+        html = login(person).get(f"{BASE}/").content.decode()
+        row = html[html.index("Staffing return") :]
+        return row[: row.index("</tr>")]
+
+    assert '<td class="num">2</td><td class="num">2</td>' in cells(lead)
+    assert '<td class="num">2</td><td class="num">1</td>' in cells(researcher)
+    assert "none: a return gives figures" in cells(lead)
+
+
+def test_percentages_of_answers_are_rounded_half_up_as_everywhere(study, stored, login, writer, instrument):
+    stored([*answers(5, time="Agree"), *answers(35, time="Disagree")])
+    html = login(writer).get(f"{BASE}/instruments/{instrument.pk}/answers/").content.decode()
+    assert '5 <span class="base">13%</span>' in html
+    assert '35 <span class="base">88%</span>' in html
+
+
+def test_values_that_mean_no_answer_stay_in_the_mapping_that_the_page_saves(opened, instrument, login, lead):
+    part = MAPPING | {"items": MAPPING["items"] | {"caseload": {"column": "caseload", "blank": ["-99"]}}}
+    draft = opened([*fifty(), *answers(1, caseload="-99")])
+    saved = intake.save_mapping(instrument, part=mapping.checked(part), by=lead)
+    intake.choose_mapping(draft, mapping=saved, by=lead)
+    client = login(lead)
+    url = f"{BASE}/files/{draft.pk}/columns/"
+    form = client.get(url).context["form"]
+    data = {name: value for name in form.fields if (value := form[name].value()) not in (None, False)}
+    assert client.post(url, data | {"name": "again"}).status_code == 302
+    draft.refresh_from_db()
+    assert draft.mapping.name == "again"
+    assert draft.mapping.document["items"]["caseload"]["blank"] == ["-99"]
