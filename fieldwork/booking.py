@@ -56,6 +56,8 @@ def _next_code(evaluation: Evaluation) -> str:
 
 
 def _check_time(starts_at: dt.datetime, ends_at: dt.datetime) -> None:
+    # Two moments of one zone are compared by the clock on the wall, which jumps twice a year.
+    starts_at, ends_at = starts_at.astimezone(dt.UTC), ends_at.astimezone(dt.UTC)
     if ends_at <= starts_at:
         raise Invalid(
             "The end must be after the start.", fields={"ends_at": "The end must be after the start."}

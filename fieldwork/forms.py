@@ -6,6 +6,7 @@ import datetime as dt
 from typing import Any
 
 from django import forms
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils import timezone
 
 from consent.models import Participant
@@ -43,7 +44,11 @@ class RowField(forms.ModelChoiceField):  # type: ignore[type-arg]  # no generic 
 class WhenAndWho(StudyForm):
     """Time, kind of place, people and researchers of an activity at one wave."""
 
-    day = forms.DateField(label="Day", widget=forms.DateInput(attrs={"type": "date"}))
+    day = forms.DateField(
+        label="Day",
+        widget=forms.DateInput(attrs={"type": "date"}),
+        validators=[MinValueValidator(dt.date(2000, 1, 1)), MaxValueValidator(dt.date(2100, 1, 1))],
+    )
     begins = forms.TimeField(label="From", widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"))
     ends = forms.TimeField(label="To", widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"))
     place_kind = forms.ChoiceField(label="Where", choices=PlaceKind.choices)
@@ -70,21 +75,24 @@ class WhenAndWho(StudyForm):
         cleaned: dict[str, Any] = super().clean() or {}
         day, begins, ends = (cleaned.get(name) for name in ("day", "begins", "ends"))
         if day and begins and ends:
-            cleaned["starts_at"] = _moment(day, begins)
-            cleaned["ends_at"] = _moment(day, ends)
+            cleaned["starts_at"] = self._moment("begins", day, begins)
+            cleaned["ends_at"] = self._moment("ends", day, ends)
             if ends <= begins:
                 self.add_error("ends", "The end must be after the start.")
         return cleaned
+
+    def _moment(self, field: str, day: dt.date, time: dt.time) -> dt.datetime:
+        """The moment of a wall-clock time here. In the hour that autumn repeats it is the first; the hour that
+        spring leaves out is refused."""
+        here = dt.datetime.combine(day, time.replace(fold=0), tzinfo=timezone.get_current_timezone())
+        if timezone.localtime(here.astimezone(dt.UTC)).time() != time:
+            self.add_error(field, "The clocks go forward over this time on this day. Choose another.")
+        return here
 
     def when_and_who(self) -> dict[str, Any]:
         """Keywords of `booking.book` and `booking.change`."""
         named = ("starts_at", "ends_at", "place_kind", "participants", "researchers", "accept_clashes")
         return {name: self.cleaned_data[name] for name in named}
-
-
-def _moment(day: dt.date, time: dt.time) -> dt.datetime:
-    """The moment of a wall-clock time here. In the hour that autumn repeats it is the first."""
-    return dt.datetime.combine(day, time.replace(fold=0), tzinfo=timezone.get_current_timezone())
 
 
 class WaveForm(StudyForm):

@@ -139,6 +139,34 @@ def test_summer_time_is_the_clocks(study, fieldwork, consented, plan, wave, site
     assert Activity.objects.get().starts_at == dt.datetime(2027, 6, 1, 13, tzinfo=dt.UTC)
 
 
+@pytest.mark.parametrize(
+    ("day", "begins", "ends", "expected"),
+    [
+        ("2027-03-28", "00:30", "02:30", "00:30–01:30"),  # one hour: the clocks went forward
+        ("2027-03-28", "01:30", "02:00", None),  # begins in the hour that there is not
+        ("2027-03-28", "00:30", "01:30", None),
+        ("2027-10-31", "01:30", "02:30", "00:30–02:30"),  # two hours: the first of the two half past ones
+        ("9999-12-31", "10:00", "11:00", None),
+    ],
+)
+def test_booking_over_a_change_of_the_clocks(
+    day, begins, ends, expected, study, fieldwork, consented, plan, wave, site_a, login
+):
+    (person,) = consented()
+    data = {
+        "plan_row": plan().pk,
+        "day": day,
+        "begins": begins,
+        "ends": ends,
+        "place_kind": "online",
+        "participants": [person.pk],
+    }
+    answer = login(fieldwork).post(f"{url(study, 'book')}?wave={wave(site_a, '12m').pk}", data)
+    made = Activity.objects.first()
+    got = f"{made.starts_at:%H:%M}–{made.ends_at:%H:%M}" if made else None
+    assert (answer.status_code, got) == (302 if expected else 400, expected)
+
+
 def test_book_at_a_wave_of_another_site(study, fieldwork, site_b, wave, login):
     place = f"{url(study, 'book')}?wave={wave(site_b, '12m').pk}"
     assert login(fieldwork).get(place).status_code == 400
