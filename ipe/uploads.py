@@ -12,6 +12,7 @@ import logging
 import re
 import struct
 import uuid
+import weakref
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -105,6 +106,8 @@ class EncryptingUploadHandler(FileUploadHandler):
         self.key = crypto.new_key()
         self.problem = ""
         self.target: BinaryIO = self.path.open("wb")
+        # When the sender goes away Django lets go of the handler and tells it nothing.
+        self.drop = weakref.finalize(self, _drop, self.target, self.path)
         self.sealer = crypto.FileSealer(self.target, self.key, where=f"upload:{self.path.stem}")
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
@@ -123,6 +126,7 @@ class EncryptingUploadHandler(FileUploadHandler):
             try:
                 self.sealer.close()
                 self.target.close()
+                self.drop.detach()
             except OSError as error:
                 self._no_room(error)
         return SealedUpload(
@@ -144,11 +148,13 @@ class EncryptingUploadHandler(FileUploadHandler):
 
     def _give_up(self, problem: str) -> None:
         self.problem = problem
-        with contextlib.suppress(
-            OSError
-        ):  # closing writes what is still held back, for which there is no room
-            self.target.close()
-        self.path.unlink(missing_ok=True)
+        self.drop()
+
+
+def _drop(target: BinaryIO, path: Path) -> None:
+    with contextlib.suppress(OSError):  # closing writes what is still held back, for which there is no room
+        target.close()
+    path.unlink(missing_ok=True)
 
 
 def extension(name: str) -> str:

@@ -1,3 +1,4 @@
+import gc
 import io
 import zipfile
 from pathlib import Path
@@ -7,6 +8,8 @@ import openpyxl
 import pytest
 from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.handlers.wsgi import WSGIRequest
+from django.http import UnreadablePostError
 
 from ipe import uploads
 from ipe.errors import BadFile
@@ -151,6 +154,27 @@ def test_upload_over_the_limit_leaves_nothing(settings):
     upload = receive(b"a" * 2_000_000)
     with pytest.raises(BadFile, match="larger than 1 MB"):
         upload.read()
+    assert list((Path(settings.VAR_DIR) / "uploads").glob("*")) == []
+
+
+class GoesAway(io.BytesIO):
+    """A sender whose connection breaks after 200,000 bytes."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        if self.tell() > 200_000:
+            raise OSError("connection reset")
+        return super().read(size)
+
+
+def test_an_upload_whose_sender_goes_away_leaves_nothing(rf):
+    body = b'--X\r\nContent-Disposition: form-data; name="f"; filename="a.txt"\r\n\r\n' + b"a" * 900_000
+    request = rf.generic("POST", "/", body, content_type="multipart/form-data; boundary=X")
+    broken = WSGIRequest(request.environ | {"wsgi.input": GoesAway(body)})
+    with pytest.raises(UnreadablePostError):
+        broken.FILES  # noqa: B018 - reading it receives the file
+    broken.close()
+    del request, broken
+    gc.collect()
     assert list((Path(settings.VAR_DIR) / "uploads").glob("*")) == []
 
 
