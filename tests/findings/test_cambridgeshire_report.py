@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from findings.studies.cambridgeshire import contradictions, disagreements
+from findings.studies.cambridgeshire import contradictions, disagreements, doubts
 from findings.studies.cambridgeshire.figures import AGREES, CUT, DIFFERS, compared, figures, percent, shown
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "cambridgeshire-report.md"
@@ -39,6 +39,39 @@ def test_numbers_that_differ_between_text_and_table():
         "Re-referrals, May–Jul 2020": ("49%", "62%"),
         "Looked after, October 2019": ("233", "223"),
     }
+
+
+def test_claims_that_the_counts_contradict():
+    claims = {
+        what: (one.says[0][1], one.says[1][1])
+        for what, one in found(contradictions.contradicted_claims).items()
+    }
+    assert claims.keys() >= {
+        "Whether stress rose between the waves",
+        "Whether re-referrals fell after the launch",
+        "The most common secondary need (May–Jul 2020)",
+        "Which roles answered at follow-up",
+    }
+    assert claims["Who was interviewed at interim"] == (
+        "3 social workers and 2 senior practitioners",
+        "interviews with social workers: 5",
+    )
+    assert claims["How many completed the survey"] == (
+        "54 (69%) and 43 (48%) did",
+        "52 down to 50 answers, then 40 down to 37",
+    )
+
+
+def test_bases_and_sources_in_doubt():
+    bases, sources = found(doubts.bases_in_doubt), found(doubts.two_sources)
+    assert [value for _, value in bases["How many respondents hold no cases"].says] == [
+        "7, later 9",
+        "3, later 5",
+    ]
+    assert "of 50 and 37" in bases["Time for the model: frontline staff or all staff"].arithmetic
+    assert sources["When there were ten teams"].says[1][1] == (
+        "9 on 30 April 2020, after the launch; 10 on 31 July 2020"
+    )
 
 
 def test_tables_that_do_not_add_up():

@@ -162,6 +162,8 @@ def contradicted_claims() -> Iterator[Disagreement]:
     yield from _re_referrals(tables)
     yield from _most_common_need(tables)
     yield from _all_roles(tables)
+    yield from _interviewed(tables)
+    yield from _completed(tables)
 
 
 def _stress(tables: Appendix) -> Iterator[Disagreement]:
@@ -229,6 +231,54 @@ def _all_roles(tables: Appendix) -> Iterator[Disagreement]:
                 f"The table has no {names}, though people in both roles had been appointed by September "
                 "2020. Its rows "
                 "add to its total. Cannot tell whether “all” was meant of the other roles."
+            ),
+        )
+
+
+def _interviewed(tables: Appendix) -> Iterator[Disagreement]:
+    row, claim = "Interviews with social workers", claims()["interviewed_at_interim"]
+    in_table, social_workers = tables.collected[row][1], claim["social_workers"]
+    if in_table != social_workers:
+        yield Disagreement(
+            what="Who was interviewed at interim",
+            says=(
+                (
+                    claim["place"],
+                    f"{social_workers} social workers and {claim['senior_practitioners']} senior practitioners",
+                ),
+                ("Methods, Table 1", f"{row.lower()}: {in_table}"),
+            ),
+            arithmetic="The sum is the same: the table counts the senior practitioners as social workers.",
+        )
+
+
+def _completed(tables: Appendix) -> Iterator[Disagreement]:
+    """The most and the fewest answers to an item that was put to everybody, by wave."""
+    ends = []
+    for wave in tables.waves:
+        asked = [i for i in tables.items.values() if i.base == "all" and wave in i.counts]
+        totals = [base_of(item, wave, "answers") for item in asked]
+        ends.append((max(totals), min(totals)))
+    answered = [one.answered for one in tables.waves.values()]
+    if any(most < n for (most, _), n in zip(ends, answered, strict=True)):
+        (most, fewest), (later_most, later_fewest) = ends
+        shares = " and ".join(
+            f"{shown(percent(least, one.eligible))}%"
+            for (_, least), one in zip(ends, tables.waves.values(), strict=True)
+        )
+        yield Disagreement(
+            what="How many completed the survey",
+            says=(
+                (claims()["completed"]["place"], f"{answered[0]} (69%) and {answered[1]} (48%) did"),
+                (
+                    "Appendix A, items put to all respondents",
+                    f"{most} down to {fewest} answers, then {later_most} down to {later_fewest}",
+                ),
+            ),
+            arithmetic=(
+                f"Only the questions on role and district have {answered[0]} and {answered[1]} respondents; some "
+                "people stopped early. The response counts them; of the staff in post, the items with the fewest "
+                f"answers have {shares}."
             ),
         )
 

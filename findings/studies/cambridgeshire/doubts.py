@@ -33,6 +33,7 @@ def two_sources() -> Iterator[Disagreement]:
     yield from _roles_before_appointment(tables)
     yield from _posts_that_went(tables)
     yield from _caseloads(tables)
+    yield from _teams(tables)
 
 
 def _specialist_before_appointment(tables: Appendix) -> Iterator[Disagreement]:
@@ -132,6 +133,26 @@ def _caseloads(tables: Appendix) -> Iterator[Disagreement]:
         )
 
 
+def _teams(tables: Appendix) -> Iterator[Disagreement]:
+    claim = claims()["teams"]
+    managers = [f"{cell[0]:g}" for cell in tables.posts["Team manager"] if cell]
+    if managers[2] == str(claim["before"]):
+        yield Disagreement(
+            what="When there were ten teams",
+            says=(
+                (claim["place"], f"{claim['now']}, up from {claim['before']} before the launch"),
+                (
+                    "Appendix A, posts, note and team managers",
+                    f"{managers[2]} on 30 April 2020, after the launch; {managers[3]} on 31 July 2020",
+                ),
+            ),
+            arithmetic=(
+                "Both hold only if the tenth team came some months after the launch. The text gives no date: "
+                "cannot tell."
+            ),
+        )
+
+
 # Bases.
 
 
@@ -139,11 +160,13 @@ def bases_in_doubt() -> Iterator[Disagreement]:
     """Percentages whose base differs between text and table, or from one item to the next."""
     tables = appendix()
     yield _not_applicable(tables)
+    yield from _without_cases(tables)
     yield _modules_or_none(tables)
     yield _direct_work(tables)
     yield _social_workers_and_students(tables)
     yield _supervision_helpful(tables)
     yield _frontline(tables)
+    yield _time_for_the_model(tables)
     yield from _support_without_training(tables)
     yield Disagreement(
         what="Children or cases (plans and looked after)",
@@ -182,6 +205,33 @@ def _not_applicable(tables: Appendix) -> Disagreement:
         ),
         arithmetic=f"The same answer is treated in two ways. With N/A out, MI is {'; '.join(words)}.",
     )
+
+
+def _without_cases(tables: Appendix) -> Iterator[Disagreement]:
+    """How many chose “N/A, I hold no cases” in two items of one survey with the same number of answers."""
+    workbook, mi_use = tables.items["workbook"], tables.items["mi_use"]
+    pairs = [
+        (
+            item.answers("interim", list(item.scale.not_applicable)),
+            item.answers("follow_up", list(item.scale.not_applicable)),
+        )
+        for item in (workbook, mi_use)
+    ]
+    if pairs[0] != pairs[1]:
+        managers = " and ".join(str(sum(one.rows["team_manager"])) for one in tables.respondents.values())
+        yield Disagreement(
+            what="How many respondents hold no cases",
+            says=tuple(
+                (f"{table_of(item)}, N/A", f"{first}, later {later}")
+                for item, (first, later) in zip((workbook, mi_use), pairs, strict=True)
+            ),
+            arithmetic=(
+                f"Both tables have {base_of(workbook, 'interim', 'answers')} and "
+                f"{base_of(workbook, 'follow_up', 'answers')} answers and name the same reason. {managers} of those "
+                "who answered the survey were team managers. Cannot tell what the others meant; the text calls the "
+                "workbook’s base case holders."
+            ),
+        )
 
 
 def _modules_or_none(tables: Appendix) -> Disagreement:
@@ -287,6 +337,24 @@ def _frontline(tables: Appendix) -> Disagreement:
     )
 
 
+def _time_for_the_model(tables: Appendix) -> Disagreement:
+    item = tables.items["time_full_advantage"]
+    totals = " and ".join(str(base_of(item, wave)) for wave in item.counts)
+    managers = " and ".join(str(sum(one.rows["team_manager"])) for one in tables.respondents.values())
+    return Disagreement(
+        what="Time for the model: frontline staff or all staff",
+        says=(
+            ("Findings 1c, time, the indicator", "70% of frontline staff"),
+            ("Findings 1c, time, the result", "32% and 30% of all respondents"),
+            (f"{table_of(item)}, note", "none"),
+        ),
+        arithmetic=(
+            f"The shares are of {totals}; {managers} team managers answered the survey. Without answers by role, the "
+            "share of frontline staff cannot be told."
+        ),
+    )
+
+
 def _support_without_training(tables: Appendix) -> Iterator[Disagreement]:
     support, useful = tables.items["support_frequency"], tables.items["training_useful"]
     n, attended = base_of(support, "follow_up"), base_of(useful, "follow_up")
@@ -307,6 +375,7 @@ def _support_without_training(tables: Appendix) -> Iterator[Disagreement]:
 
 def wrong_references() -> Iterator[Disagreement]:
     appendix_cited, work_cited = claims()["appendix_reference"], claims()["work_cited"]
+    looked_after = claims()["looked_after_cited"]
     yield Disagreement(
         what="Where the details of open cases are",
         says=(
@@ -325,4 +394,15 @@ def wrong_references() -> Iterator[Disagreement]:
             ),
         ),
         arithmetic=f"{work_cited['meant']} is probably meant.",
+    )
+    yield Disagreement(
+        what="Another work cited",
+        says=(
+            (looked_after["place"], looked_after["printed"]),
+            (
+                "References",
+                "2020 is a page about the programme; 2021a holds statistics of children looked after",
+            ),
+        ),
+        arithmetic=f"{looked_after['meant']} is probably meant.",
     )
