@@ -6,9 +6,11 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import count
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.text import slugify
 
@@ -57,7 +59,7 @@ def create_form(
     roles.require(by, "consent.edit", evaluation)
     form = ConsentForm(
         evaluation=evaluation,
-        code=code or slugify(title)[:40] or "form",
+        code=code or _free_code(evaluation, title),
         title=title.strip(),
         audience=audience,
     )
@@ -69,9 +71,17 @@ def create_form(
     return version
 
 
+def _free_code(evaluation: Evaluation, title: str) -> str:
+    """The title as an address, numbered where another has it; many scripts leave nothing of a title."""
+    base = slugify(title)[:36] or "form"
+    taken = set(evaluation.consent_forms.values_list("code", flat=True))
+    codes = (base if n == 1 else f"{base}-{n}" for n in count(1))
+    return next(code for code in codes if code not in taken)
+
+
 def _clean_title(form: ConsentForm) -> None:
-    taken = ConsentForm.objects.filter(evaluation=form.evaluation, code=form.code).exists()
-    if taken:
+    others = ConsentForm.objects.filter(evaluation=form.evaluation)
+    if others.filter(Q(title__iexact=form.title) | Q(code=form.code)).exists():
         raise Invalid(
             "Another form has this title.", fields={"title": "Another form of this study has this title."}
         )

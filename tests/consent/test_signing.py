@@ -181,3 +181,11 @@ def test_two_forms_of_one_title(form, study):
     with pytest.raises(Invalid) as caught:
         form(title="Staff")
     assert set(caught.value.fields) == {"title"}
+
+
+def test_forms_in_scripts_that_leave_no_code(study, form):
+    titles = ("استمارة الموافقة", "אישור השתתפות", "Staff!", "Staff?")
+    versions = [form(title=title) for title in titles]
+    assert [version.form.code for version in versions] == ["form", "form-2", "staff", "staff-2"]
+    with pytest.raises(Invalid, match="Another form has this title"):
+        form(title="staff!")
