@@ -61,6 +61,7 @@ def receipt(request: MemberRequest, study: Evaluation, pk: uuid.UUID) -> HttpRes
     context = {
         "row": row,
         "jobs": row.jobs(),
+        "is_recalled": any(line["code"].startswith("releases_") for line in row.counts),
         "may_withdraw": withdrawal.may_withdraw(row.participant, request.user),
         "crumbs": [*crumbs(study, row.participant), ("Withdrawals", url)],
     }
