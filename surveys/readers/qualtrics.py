@@ -94,9 +94,7 @@ def read(rows: list[list[str]], *, file: str) -> Sheet:
 
 
 def stem_and_item(text: str) -> tuple[str, str]:
-    """A matrix heading parted into stem and item ("Please say how far you agree - I am satisfied in my
-    job").
-    """
+    """A matrix heading parted into stem and item ("Please say how far you agree - My job satisfies me")."""
     stem, mark, item = text.rpartition(" - ")
     if not mark:
         stem, mark, item = text.rpartition("-")

@@ -43,7 +43,7 @@ STAFF_SURVEY = {
         {"code": "time", "wording": "I have enough time for direct work with families", "scale": "agree5"},
         {
             "code": "in-team",
-            "wording": "Is this role in your team?",
+            "wording": "Which of these roles does your team have?",
             "kind": "several_choices",
             "scale": "posts",
         },

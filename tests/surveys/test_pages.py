@@ -98,7 +98,7 @@ def test_answers_page_working_and_released(study, stored, login, writer, instrum
     working = client.get(url).content.decode()
     released = client.get(f"{url}?as=released").content.decode()
     assert "15.0" in working
-    assert "Is this role in your team?" not in released or "[c]" in released
+    assert "Which of these roles does your team have?" not in released or "[c]" in released
     assert "15.0" not in released
 
 

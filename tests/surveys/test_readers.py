@@ -76,9 +76,9 @@ def test_import_id(cell, identity):
 
 
 def test_matrix_heading_is_parted():
-    assert qualtrics.stem_and_item("How far? - I am satisfied in my job") == (
+    assert qualtrics.stem_and_item("How far? - My job satisfies me") == (
         "How far?",
-        "I am satisfied in my job",
+        "My job satisfies me",
     )
     assert qualtrics.stem_and_item("How far?-I am satisfied") == ("How far?", "I am satisfied")
     assert qualtrics.stem_and_item("I am satisfied") == ("", "I am satisfied")
