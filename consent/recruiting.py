@@ -440,6 +440,7 @@ def preview_roster(draft: RosterDraft, *, by: User) -> RosterPreview:
 
 
 @transaction.atomic
+@transaction.atomic(using=vault.KEYS)  # one commit for all the keys, before the people they belong to
 def import_roster(draft: RosterDraft, *, by: User) -> Imported:
     """Add everybody on a staged list: all or nothing. People already in the study get the wave's membership.
 

@@ -22,7 +22,7 @@ from openpyxl.utils.exceptions import InvalidFileException
 from consent.states import AgeBand, Kind
 from ipe.errors import BadFile
 
-MAX_ROWS = 2000
+MAX_ROWS = 500  # a list is stored in one transaction, and others wait for it no longer than they can
 LENGTHS = {"name": 200, "address": 500, "safe_note": 1000, "preference": 200, "role_title": 120, "family": 20}
 
 HEADINGS: dict[str, str] = {
@@ -233,7 +233,7 @@ def _age_band(text: str) -> str | None:
     plain = text.strip().casefold()
     if not plain:
         return AgeBand.ADULT
-    if plain.isdigit():
+    if plain.isdecimal():  # a raised ² is a digit and no number
         age = int(plain)
         return AgeBand.CHILD if age < 16 else AgeBand.YOUNG_PERSON if age < 18 else AgeBand.ADULT
     for band in AgeBand:

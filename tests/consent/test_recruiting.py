@@ -73,7 +73,7 @@ def test_bad_lists(text, problem):
 
 
 def test_list_of_too_many_people():
-    assert "more than 2000" in texts(read("Name,Group\n" + "Ann,managers\n" * 2001))[0]
+    assert "more than 500" in texts(read("Name,Group\n" + "Ann,managers\n" * 501))[0]
 
 
 def test_quotation_mark_that_is_never_closed():
@@ -130,6 +130,15 @@ def test_one_person_twice_on_a_list():
         "Row 3, name: and telephone number are those of row 2.",
         "Row 5, name: is the same as in row 4. Give both an e-mail address or a telephone number, or leave one out.",
     ]
+
+
+def test_ages_that_are_none():
+    ages = ("²", "-3", "15.5", "old")
+    rows = "\n".join(f"Person {n},{age}" for n, age in enumerate(ages))
+    found = texts(read(f"Name,Age\n{rows}", kind="family", default_group="parents"))
+    assert [problem.split(",")[0] for problem in found] == ["Row 2", "Row 3", "Row 4", "Row 5"]
+    bands = read("Name,Age\nAnn,٣\nBo,16\nCy,99", kind="family", default_group="parents").people
+    assert [person.age_band for person in bands] == ["under_16", "16_17", "adult"]
 
 
 def test_hostile_cells_are_kept_as_they_are():
