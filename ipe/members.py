@@ -63,12 +63,7 @@ def invite(
     """
     roles.require(by, "members.edit", evaluation)
     listed = _checked_sites(evaluation, by, all_sites=all_sites, sites=sites)
-    email = email.strip().lower()
-    try:
-        validate_email(email)
-    except ValidationError:
-        told = "Enter an e-mail address, like name@example.org."
-        raise Invalid(told, fields={"email": told}) from None
+    email = _address(email)
     if role not in Role.values:
         raise Invalid("Choose one of the five roles.", fields={"role": "Choose one of the five roles."})
     if evaluation.members.in_force().filter(user__email=email, role=role).exists():
@@ -95,6 +90,43 @@ def invite(
     return invitation, token
 
 
+def _address(email: str) -> str:
+    email = email.strip().lower()
+    try:
+        validate_email(email)
+    except ValidationError:
+        told = "Enter an e-mail address, like name@example.org."
+        raise Invalid(told, fields={"email": told}) from None
+    return email
+
+
+def invite_from_outside(
+    email: str, *, by: None = None, evaluation: Evaluation | None
+) -> tuple[Invitation, str]:
+    """The operator at the command line lets the first people in: whoever accepts leads every site of the study or,
+    without one, may create studies. An earlier open invitation of this kind is withdrawn.
+
+    Raises
+        Invalid: This is no e-mail address.
+    """
+    email, role = _address(email), Role.LEAD if evaluation else ""
+    token = secrets.token_urlsafe(32)
+    with transaction.atomic():
+        Invitation.objects.filter(
+            evaluation=evaluation, email=email, role=role, accepted_at=None, withdrawn_at=None
+        ).update(withdrawn_at=timezone.now())
+        invitation = Invitation.objects.create(
+            evaluation=evaluation,
+            email=email,
+            role=role,
+            all_sites=evaluation is not None,
+            token_hash=_hash(token),
+            expires_at=timezone.now() + dt.timedelta(hours=INVITATION_HOURS),
+        )
+        audit.record("account.invited", invitation, by=by, evaluation=evaluation)
+    return invitation, token
+
+
 def open_invitation(token: str) -> Invitation:
     """The invitation of a token, if it can still be accepted.
 
@@ -109,8 +141,10 @@ def open_invitation(token: str) -> Invitation:
     return found
 
 
-def accept_invitation(token: str, *, by: User | None, name: str = "", password: str = "") -> Member:
-    """Join the study. Somebody new gives a name and a password; who has an account signs in first (`by`).
+def accept_invitation(token: str, *, by: User | None, name: str = "", password: str = "") -> Member | None:
+    """Join the study, or where the invitation is to none, be allowed to create studies (and None is given).
+
+    Somebody new gives a name and a password; who has an account signs in first (`by`).
 
     Raises
         NotFound: The invitation is not open.
@@ -129,20 +163,29 @@ def accept_invitation(token: str, *, by: User | None, name: str = "", password: 
             if User.objects.filter(email__iexact=invitation.email).exists():
                 raise Refused("There is an account with this address. Sign in, then open the link again.")
             user = _new_user(invitation.email, name, password)
-        member, is_new = Member.objects.get_or_create(
-            evaluation=invitation.evaluation,
-            user=user,
-            role=invitation.role,
-            defaults={"all_sites": invitation.all_sites},
-        )
-        if not is_new:
-            member.all_sites, member.expires_on = invitation.all_sites, None
-            member.save()
-        member.sites.set(invitation.sites.all())
         invitation.accepted_at = timezone.now()
         invitation.save(update_fields=["accepted_at"])
-        roles.forget(user)
-        audit.record("member.joined", member, by=user, evaluation=invitation.evaluation)
+        if invitation.evaluation is None:
+            user.may_create_studies = True
+            user.save(update_fields=["may_create_studies"])
+            audit.record("account.may_create_studies", user, by=user)
+            return None
+        return _joined(invitation, invitation.evaluation, user)
+
+
+def _joined(invitation: Invitation, evaluation: Evaluation, user: User) -> Member:
+    member, is_new = Member.objects.get_or_create(
+        evaluation=evaluation,
+        user=user,
+        role=invitation.role,
+        defaults={"all_sites": invitation.all_sites},
+    )
+    if not is_new:
+        member.all_sites, member.expires_on = invitation.all_sites, None
+        member.save()
+    member.sites.set(invitation.sites.all())
+    roles.forget(user)
+    audit.record("member.joined", member, by=user, evaluation=evaluation)
     return member
 
 

@@ -132,14 +132,16 @@ def accept(request: MemberRequest, token: str) -> HttpResponse:
             if asks_name
             else {}
         )
-        member = perform(form, acts.accept_invitation, token, by=signed_in, **given)
-        if member:
-            messages.success(request, f"You have joined {member.evaluation.title}.")
-            return redirect("overview", slug=member.evaluation.slug)
+        if perform(form, acts.accept_invitation, token, by=signed_in, **given):
+            if invitation.evaluation is None:
+                messages.success(request, "Your account is ready. You may create studies.")
+                return redirect("studies")
+            messages.success(request, f"You have joined {invitation.evaluation.title}.")
+            return redirect("overview", slug=invitation.evaluation.slug)
     context = {
         "form": form,
         "invitation": invitation,
-        "role": Role(invitation.role).label,
+        "role": Role(invitation.role).label if invitation.role else "",
         "sites": list(invitation.sites.all()),
         "asks_name": asks_name,
         "is_other": signed_in is not None and signed_in.email.lower() != invitation.email,

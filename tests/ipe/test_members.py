@@ -1,9 +1,10 @@
 import datetime as dt
 
 import pytest
+from django.core.management import CommandError, call_command
 
+from ipe import audit, roles
 from ipe import members as acts
-from ipe import roles
 from ipe.errors import Conflict, Invalid, NotFound, Refused
 from ipe.models import AuditEvent, Evaluation, Invitation, Member, User
 from tests.conftest import PASSWORD, make_member, make_user
@@ -218,3 +219,35 @@ def test_rename(lead):
     assert lead.name == "Lena L."
     with pytest.raises(Invalid):
         acts.rename(lead, name="  ")
+
+
+def link_of(capsys, *arguments: str) -> str:
+    call_command("invite", *arguments)
+    return "/" + capsys.readouterr().out.split()[0].split("/", 3)[3]
+
+
+def test_the_first_account_may_create_studies(client, db, capsys):
+    link = link_of(capsys, " First@Example.org")
+    assert b"invited to create studies" in client.get(link).content
+    answer = client.post(link, {"name": "Fay First", "password": STRONG})
+    assert (answer.status_code, answer["Location"]) == (302, "/")
+    user = User.objects.get()
+    assert (user.email, user.may_create_studies, user.is_superuser) == ("first@example.org", True, False)
+    assert client.get(link).status_code == 404
+    assert audit.verify().is_whole
+
+
+def test_a_study_imported_at_the_command_line_gets_its_lead(client, study, capsys):
+    earlier = link_of(capsys, "lead2@example.org", "--study", "trial")
+    link = link_of(capsys, "lead2@example.org", "--study", "trial")
+    assert client.get(earlier).status_code == 404
+    client.post(link, {"name": "Lea Lead", "password": STRONG})
+    member = Member.objects.get(user__email="lead2@example.org")
+    assert (member.role, member.all_sites, member.user.may_create_studies) == ("evaluation_lead", True, False)
+
+
+@pytest.mark.parametrize("arguments", [("nobody",), ("a@example.org", "--study", "no-such")])
+def test_the_operators_invitation_says_what_is_wrong(db, arguments):
+    with pytest.raises(CommandError):
+        call_command("invite", *arguments)
+    assert not Invitation.objects.exists()

@@ -64,6 +64,10 @@ class Command(BaseCommand):
             )
         if not report.changes:
             self.stdout.write("  nothing changes")
+        if report.is_new and who is None and not preview:
+            self.stdout.write(
+                f"Nobody works on it yet. “manage.py invite EMAIL --study {report.evaluation.slug}” invites its lead."
+            )
 
     def _export(self, slug: str, out: Path | None) -> None:
         study = Evaluation.objects.filter(slug=slug).first()
