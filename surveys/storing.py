@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.utils import timezone
 
@@ -45,14 +45,28 @@ def prepare(intake: Intake) -> Prepared:
     spec = instrument_spec(intake.instrument, site=intake.wave.site)
     read = mappings.apply(part, sheet_of(intake), spec)
     mappings.refuse_faults(read.faults, file="the file")
-    participants = _participants(intake, read)
-    given, skipped = [], list(read.skipped)
-    for one in read.given:
-        if one.participant and one.participant.casefold() not in participants:
+    return _taking_part(Prepared(read, read.given, _participants(intake, read), read.skipped))
+
+
+def _taking_part(prepared: Prepared) -> Prepared:
+    """Without the rows of people who are not among `participants`."""
+    given, skipped = [], list(prepared.skipped)
+    for one in prepared.given:
+        if one.participant and one.participant.casefold() not in prepared.participants:
             skipped.append(Skipped(one.row, NOT_TAKING_PART))
         else:
             given.append(one)
-    return Prepared(read, tuple(given), participants, tuple(sorted(skipped, key=lambda s: s.row)))
+    return replace(prepared, given=tuple(given), skipped=tuple(sorted(skipped, key=lambda s: s.row)))
+
+
+def _still_taking_part(prepared: Prepared) -> Prepared:
+    """Without the rows of people who withdrew since the file was read; the others are held until the commit."""
+    named = {one.participant.casefold() for one in prepared.given if one.participant}
+    found = {code: pk for code, pk in prepared.participants.items() if code in named}
+    rows = Participant.objects.filter(pk__in=found.values()).active().select_for_update()
+    active = set(rows.order_by("pk").values_list("pk", flat=True))
+    kept = {code: pk for code, pk in found.items() if pk in active}
+    return _taking_part(replace(prepared, participants=kept))
 
 
 def _participants(intake: Intake, read: Read) -> dict[str, uuid.UUID]:
@@ -93,6 +107,7 @@ def store(intake: Intake, prepared: Prepared, *, by: User | None, replace: bool)
         Conflict: The wave got stored answers in the meantime and `replace` was not asked for.
         NotReady: The intake was stored or dropped in the meantime.
     """
+    prepared = _still_taking_part(prepared)
     held = Intake.objects.select_for_update(of=("self",)).get(pk=intake.pk)
     if held.state != Intake.State.WAITING:
         raise NotReady("This intake is not waiting to be stored.")

@@ -1,4 +1,5 @@
 import pytest
+from django.db import transaction
 
 from ipe import audit, vault
 from ipe.errors import BadFile, Conflict, Invalid, NotFound, NotReady, Refused
@@ -264,6 +265,42 @@ def test_linked_survey_names_active_participants_and_skips_the_others(
     assert answer.response.participant == known
     scope = vault.participant_scope(known.pk)
     assert vault.open_sealed(scope, bytes(answer.text_sealed), where=answer.where) == "mine"
+
+
+def test_who_withdraws_between_reading_and_storing_is_left_out(study, instrument, wave, site_a, lead):
+    from consent.models import Participant
+    from surveys import storing
+
+    instrument.is_linked = True
+    instrument.save()
+    gone, here = (
+        Participant.objects.create(evaluation=study, site=site_a, code=code, kind="staff")
+        for code in ("P-001", "P-002")
+    )
+    part = mapping.checked(
+        {
+            "mapping": 1,
+            "name": "linked",
+            "respondent": {"participant": {"column": "who"}},
+            "items": {"useful": {"column": "useful"}, "comment": {"column": "comment"}},
+        }
+    )
+    data = as_csv(
+        [{"who": p.code, "useful": "Agree", "comment": "mine"} for p in (gone, here)],
+        ["who", "useful", "comment"],
+    )
+    draft = intake.open_intake(instrument, wave=wave(site_a, "12m"), file_name="a.csv", data=data, by=lead)
+    intake.choose_mapping(draft, mapping=intake.save_mapping(instrument, part=part, by=lead), by=lead)
+    intake.confirm(draft, by=lead)
+    draft.refresh_from_db()
+    prepared = storing.prepare(draft)
+    Participant.objects.filter(pk=gone.pk).update(status="withdrawn")
+    with transaction.atomic():
+        storing.store(draft, prepared, by=lead, replace=False)
+    draft.refresh_from_db()
+    assert [response.participant for response in draft.responses.all()] == [here]
+    assert draft.n_read == 1
+    assert draft.skipped == [{"row": 2, "reason": storing.NOT_TAKING_PART}]
 
 
 def test_a_worker_that_dies_while_writing_leaves_nothing_and_the_next_one_finishes(opened, run_jobs, clock):
