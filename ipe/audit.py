@@ -87,8 +87,12 @@ class Verified:
         return self.broken_at is None
 
 
-def verify() -> Verified:
-    """Follow the chain from its start, in pages so that no read cursor stays open."""
+def verify(*, kept: tuple[int, str] | None = None) -> Verified:
+    """Follow the chain from its start, in pages so that no read cursor stays open.
+
+    `kept` is an earlier head, as (number of events, code): the chain must still pass through it. Without it a chain
+    whose end was cut, and whose head was put back, looks whole.
+    """
     previous, number, n_events = START, 0, 0
     key = vault.master_key("audit")
     while page := list(AuditEvent.objects.filter(number__gt=number).order_by("number")[:1000]):
@@ -96,6 +100,10 @@ def verify() -> Verified:
             if event.previous != previous or crypto.code_of(key, _message(event)) != event.code:
                 return Verified(n_events, previous, event.number)
             previous, number, n_events = event.code, event.number, n_events + 1
+            if kept and n_events == kept[0] and event.code != kept[1]:
+                return Verified(n_events, previous, number)
+    if kept and n_events < kept[0]:
+        return Verified(n_events, previous, number + 1)
     head = AuditHead.objects.filter(id=1).first()
     expected = (head.code, head.n_events) if head else (START, 0)
     return Verified(n_events, previous, None if expected == (previous, n_events) else number + 1)

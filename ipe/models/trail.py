@@ -1,5 +1,7 @@
 """Audit events and jobs."""
 
+from typing import Any
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -61,6 +63,14 @@ class AuditEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.number} {self.action}"
+
+    def save(self, **options: Any) -> None:
+        if not self._state.adding:
+            raise TypeError("the audit trail is append-only")
+        super().save(**options)
+
+    def delete(self, **options: Any) -> tuple[int, dict[str, int]]:
+        raise TypeError("the audit trail is append-only")
 
 
 class AuditHead(models.Model):
