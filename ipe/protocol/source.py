@@ -179,7 +179,7 @@ def _plain(node: Node, path: Path, lines: dict[Path, int], problems: list[Proble
             lines[(*path, index)] = child.start_mark.line + 1
             entries.append(_plain(child, (*path, index), lines, problems))
         return entries
-    return _scalar(node, problems)
+    return _scalar(node, path, problems)
 
 
 def _mapping(
@@ -201,15 +201,16 @@ def _mapping(
     return found
 
 
-def _scalar(node: Node, problems: list[Problem]) -> Any:
+def _scalar(node: Node, path: Path, problems: list[Problem]) -> Any:
     value = str(node.value)
+    place = " › ".join(part for part in path if isinstance(part, str))
     match node.tag:
         case t if t == NULL:
             return None
         case t if t == TRUE:
             return value.lower() == "true"
         case t if t in (INT, FLOAT) and len(value) > 40:
-            problems.append(Problem(node.start_mark.line + 1, "", "This number has too many digits."))
+            problems.append(Problem(node.start_mark.line + 1, place, "This number has too many digits."))
             return None
         case t if t == INT:
             return int(value)
@@ -222,7 +223,7 @@ def _scalar(node: Node, problems: list[Problem]) -> Any:
                 problems.append(
                     Problem(
                         node.start_mark.line + 1,
-                        "",
+                        place,
                         f"“{value}” is not a day of the calendar (YYYY-MM-DD).",
                     )
                 )

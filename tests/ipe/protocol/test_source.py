@@ -92,6 +92,16 @@ def test_bad_bytes_are_refused_with_their_line(data: bytes, line: int, words: st
     assert words in found[1]
 
 
+def test_values_that_cannot_be_read_are_told_with_their_field() -> None:
+    data = b"sites:\n  - live_on: 2020-02-30\n    size: " + b"9" * 50 + b"\n"
+    with pytest.raises(ProtocolRefused) as error:
+        read_source(data)
+    assert [(one.line, one.place) for one in error.value.problems] == [
+        (2, "sites › live_on"),
+        (3, "sites › size"),
+    ]
+
+
 def test_several_faults_are_told_at_once() -> None:
     assert [line for line, _ in refused(b"a: 1\na: 2\nb: 2020-13-01\nc:\n  d: 1\n  d: 2\n")] == [2, 3, 6]
 
