@@ -16,8 +16,8 @@ from ipe.models import Team
 from transcripts import sealing
 from transcripts.identifiers import Known, folded, suggest, surname, variants
 from transcripts.listing import changed, label_spans, opened, turn_spans
-from transcripts.models import Category, Document, Replacement, Speaker
-from transcripts.naming import ROLE_LABEL, entities_for, entity_for_key
+from transcripts.models import SEVERAL, Category, Document, Entity, Replacement, Speaker
+from transcripts.naming import entities_for, entity_for_key, names_in, offer_people
 from transcripts.rendering import crosses
 
 if TYPE_CHECKING:
@@ -33,16 +33,14 @@ def known_in(document: Document) -> list[Known]:
     entities = {row.pk: row for row in entities_for(document)}
     called = sealing.names_by_entity(evaluation)
     known = [Known(f"entity:{pk}", row.category, called[pk]) for pk, row in entities.items() if pk in called]
-    taken = {row.participant_id for row in entities.values() if row.participant_id}
-    people = {p.code: p for p in Participant.objects.filter(evaluation=evaluation, site=site)}
+    people = {row.participant_id: f"entity:{pk}" for pk, row in entities.items() if row.participant_id}
+    codes = dict(Participant.objects.filter(evaluation=evaluation, site=site).values_list("code", "pk"))
     for name, code in known_names(evaluation, site=site):
-        if people[code].pk not in taken:
-            known.append(Known(f"participant:{people[code].pk}", Category.PERSON, variants(name)))
+        # Also who was met before: by another name, or before the vault had this one.
+        known.append(Known(people.get(codes[code], ""), Category.PERSON, variants(name)))
         # A surname alone may be anybody of the family: found, but nobody's by itself.
         known.append(Known("", Category.PERSON, (surname(name),)))
-    known += _speakers_in(
-        document, known, {row.participant_id: f"entity:{pk}" for pk, row in entities.items()}
-    )
+    known += _speakers_in(document, known, people)
     members = evaluation.members.in_force().select_related("user")
     known += [
         Known(f"user:{pk}", Category.PERSON, variants(name))
@@ -58,9 +56,7 @@ def known_in(document: Document) -> list[Known]:
     return known
 
 
-def _speakers_in(
-    document: Document, known: list[Known], entity_keys: dict[uuid.UUID | None, str]
-) -> list[Known]:
+def _speakers_in(document: Document, known: list[Known], people: dict[uuid.UUID | None, str]) -> list[Known]:
     """The document's speakers by the labels typed for them, unless the study already knows somebody by that
     name."""
     rows = list(Speaker.objects.filter(document=document).select_related("document"))
@@ -68,16 +64,14 @@ def _speakers_in(
     called = {folded(name) for one in known if one.key for name in one.called}
     found = []
     for row in rows:
-        label = labels.get(row.pk, "")
-        if not label or ROLE_LABEL.fullmatch(label):
-            continue
-        if row.participant_id is not None:
-            key = entity_keys.get(row.participant_id, f"participant:{row.participant_id}")
-        elif folded(label) in called:
-            continue
-        else:
-            key = f"speaker:{row.pk}"
-        found += [Known(key, Category.PERSON, variants(label)), Known("", Category.PERSON, (surname(label),))]
+        for label in names_in(labels.get(row.pk, "")):
+            if row.participant_id is None and folded(label) in called:
+                continue
+            key = people.get(row.participant_id, f"speaker:{row.pk}")
+            found += [
+                Known(key, Category.PERSON, variants(label)),
+                Known("", Category.PERSON, (surname(label),)),
+            ]
     return found
 
 
@@ -91,19 +85,22 @@ def find_identifiers(document: Document, *, by: User) -> int:
     held = opened(document, by)
     text = sealing.text_of(sealing.original_of(held))
     existing = list(Replacement.objects.filter(document=held).values_list("start", "end"))
+    offer_people(held)
     known = known_in(held)
     called: dict[str, Known] = {}
     for one in known:
         held_names = called[one.key].called if one.key in called else ()
         called[one.key] = Known(one.key, one.category, tuple(dict.fromkeys([*held_names, *one.called])))
     turns = turn_spans(held)
+    meant: dict[str, Entity | None] = {"": None}
     rows = []
     for found in suggest(text, known, taken=[*existing, *label_spans(held)]):
         if crosses((found.start, found.end), turns):
             continue
-        entity = (
-            entity_for_key(held, called[found.keys[0]]) if len(found.keys) == 1 and found.keys[0] else None
-        )
+        for key in found.keys:
+            if key not in meant:
+                meant[key] = entity_for_key(held, called[key])
+        entity = meant[found.keys[0]] if len(found.keys) == 1 else None
         rows.append(
             Replacement(
                 document=held,
@@ -112,7 +109,7 @@ def find_identifiers(document: Document, *, by: User) -> int:
                 category=found.category,
                 entity=entity,
                 text=entity.pseudonym if entity else "",
-                found_by=found.found_by,
+                found_by=SEVERAL if len(found.keys) > 1 else found.found_by,
             )
         )
     Replacement.objects.bulk_create(rows, batch_size=500)

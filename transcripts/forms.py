@@ -180,6 +180,12 @@ class StandInForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.fields["entity"].queryset = entities_of(document)
 
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        if data.get("word") and data.get("text"):
+            self.add_error("text", "Give a new pseudonym or general words, not both.")
+        return data
+
 
 class DecisionForm(StandInForm):
     """A decision on one place."""
@@ -218,7 +224,7 @@ class AddForm(StandInForm):
         super().__init__(*args, document=document, **kwargs)
 
     def clean(self) -> dict[str, Any]:
-        data = super().clean() or {}
+        data = super().clean()
         has_span = data.get("start") is not None and data.get("end") is not None
         if not has_span and not data.get("words"):
             self.add_error("words", "Select the words in the text, or type them.")

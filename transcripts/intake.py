@@ -302,6 +302,7 @@ def set_speakers(document: Document, choices: Sequence[SpeakerChoice], *, by: Us
     gone = {c.speaker for c in choices if c.same_as is not None or not c.is_speaker}
     if any(c.same_as in gone or c.same_as == c.speaker for c in choices):
         raise Invalid("A speaker can be merged only into one that stays.")
+    _merge_labels(held, choices, rows)
     for choice in choices:
         if choice.same_as is not None:
             OriginalTurn.objects.filter(document=held, speaker_id=choice.speaker).update(
@@ -313,6 +314,17 @@ def set_speakers(document: Document, choices: Sequence[SpeakerChoice], *, by: Us
     kept = [c for c in choices if c.speaker not in gone]
     _name(held, kept, {c.speaker: rows[c.speaker] for c in kept})
     return _changed(held, "document.speakers_set", by, speakers=len(kept), removed=len(gone))
+
+
+def _merge_labels(document: Document, choices: Sequence[SpeakerChoice], rows: Mapping[UUID, Speaker]) -> None:
+    """Who stays answers to the labels of those merged into them: the text may call them by either."""
+    labels = sealing.labels_of(document, rows.values())
+    for choice in choices:
+        if choice.same_as is not None and choice.speaker in labels:
+            both = [labels.get(choice.same_as, ""), labels[choice.speaker]]
+            labels[choice.same_as] = "\n".join(label for label in both if label)
+            sealing.seal_label(rows[choice.same_as], labels[choice.same_as])
+            rows[choice.same_as].save(update_fields=["sealed_label"])
 
 
 def _name(document: Document, choices: Sequence[SpeakerChoice], rows: Mapping[UUID, Speaker]) -> None:
@@ -425,12 +437,13 @@ def confirm_turns(document: Document, *, by: User) -> Document:
     n_turns = OriginalTurn.objects.filter(document=held).count()
     if not n_turns:
         raise NotReady("No turn was found. Choose another way of reading the text.")
-    used = OriginalTurn.objects.filter(document=held).values("speaker")
-    Speaker.objects.filter(document=held).exclude(pk__in=used.exclude(speaker=None)).delete()
     held.state = DocumentState.IN_REVIEW
     held.save(update_fields=["state"])
     _changed(held, "document.turns_confirmed", by, turns=n_turns)
     find_identifiers(held, by=by)
+    # Not before: the text may speak of somebody by a label that no turn has any more.
+    used = OriginalTurn.objects.filter(document=held).values("speaker")
+    Speaker.objects.filter(document=held).exclude(pk__in=used.exclude(speaker=None)).delete()
     held.refresh_from_db()
     return held
 

@@ -263,6 +263,10 @@ class EntityName(Record):
         return f"A name of {self.entity_id}"
 
 
+# How a span was found whose words more than one of the study is called by: a person says who is meant.
+SEVERAL = "several"
+
+
 class Replacement(Record):
     """A span of the original that is, may be or is not replaced. Accepted spans of a document never overlap
     (checked by the acts)."""

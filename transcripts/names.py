@@ -340,6 +340,20 @@ JOBS = _words(
     """
 )
 
+# A speaker's label that holds nothing but these and numbers is a role, and names nobody.
+ROLES = _words(
+    """
+    int interviewer iv ivr res researcher mod moderator fac facilitator obs observer speaker participant respondent
+    interviewee chair mother mum mam mom father dad parent parents carer foster guardian gran grandmother
+    grandfather grandad nan aunt uncle sister brother son daughter partner husband wife family support worker workers
+    social senior principal practitioner specialist adult child young person man woman male female boy girl
+    manager team lead leader head deputy assistant director service services student psychologist nurse teacher
+    health visitor officer probation domestic abuse drug alcohol substance mental recovery admin group
+    several all unknown unidentified other another new voice staff member of the a and no number
+    q a question answer 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 i ii iii iv one two three four five six
+    """
+)
+
 # Parts of patterns: what closes a name, and what happens rarely enough to point at somebody.
 SCHOOL_WORDS = (
     "Primary|Infants?|Junior|Secondary|High|Grammar|Community|Academy|School|College|Nursery|Pre-?school|"

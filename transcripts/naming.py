@@ -11,8 +11,9 @@ from django.db.models import Q, QuerySet
 from consent.models import Participant
 from ipe.errors import Invalid, NotFound
 from transcripts import sealing
-from transcripts.identifiers import Known
+from transcripts.identifiers import Known, words
 from transcripts.models import Category, Document, Entity, EntityName
+from transcripts.names import ROLES
 from transcripts.rendering import bracketed
 
 if TYPE_CHECKING:
@@ -27,10 +28,26 @@ WORDS = {
     Category.STREET: "Street",
     Category.ORGANISATION: "Organisation",
 }
-# Labels that name nobody.
-ROLE_LABEL = re.compile(
-    r"[A-Z]{1,4}[- ]?\d{0,3}|(?i:interviewer|speaker|moderator|facilitator|participant|respondent)\W*\d*"
-)
+# Labels that name nobody: P-014, SW2, F.
+CODE_LABEL = re.compile(r"[A-Z]{1,2}|[A-Z]{1,4}[- ]?\d{1,3}")
+_ASIDE = re.compile(r"\(([^()\n]*)\)")
+
+
+def names_in(label: str) -> list[str]:
+    """The names that a speaker's label holds, of which merged speakers have several: those on each line and in
+    brackets. “Social worker 2 (F)” names nobody.
+    """
+    found = []
+    for line in label.split("\n"):
+        for part in (_ASIDE.sub(" ", line), *_ASIDE.findall(line)):
+            name = " ".join(part.split())
+            if any(sign.isalpha() for sign in name) and not _is_role(name):
+                found.append(name)
+    return found
+
+
+def _is_role(name: str) -> bool:
+    return bool(CODE_LABEL.fullmatch(name)) or all(word.folded in ROLES for word in words(name))
 
 
 def entities_of(document: Document) -> QuerySet[Entity]:
@@ -58,14 +75,35 @@ def require_known(entity: Entity, document: Document) -> None:
         raise NotFound("There is no such pseudonym in this study, or it is a person's of another site.")
 
 
+def offer_people(document: Document) -> None:
+    """An entity for each person of the site, so that a reviewer can choose whom the text means; names follow when
+    they are met."""
+    site = document.wave.site
+    people = Participant.objects.filter(evaluation_id=document.evaluation_id, site=site)
+    unmet = people.exclude(status="erased").filter(entities=None)
+    # Two reviews may begin at once: whoever comes second finds the rows there.
+    Entity.objects.bulk_create(
+        [
+            Entity(
+                evaluation_id=document.evaluation_id,
+                category=Category.PERSON,
+                pseudonym=f"[{person.code}]",
+                participant=person,
+            )
+            for person in unmet
+        ],
+        ignore_conflicts=True,
+    )
+
+
 def entity_for_key(document: Document, known: Known) -> Entity | None:
     """The entity of a name that the study knows, made when it is met for the first time."""
     kind, _, pk = known.key.partition(":")
     evaluation = document.evaluation
     if kind == "entity":
-        return Entity.objects.get(pk=pk)
-    if kind == "participant":
-        return entity_of_participant(Participant.objects.get(pk=pk), known.called)
+        held = Entity.objects.select_related("evaluation").get(pk=pk)
+        sealing.add_names(held, known.called)
+        return held
     if kind == "speaker":
         return None  # nobody's yet: the reviewer maps the speaker or gives a pseudonym
     word = {"user": "Researcher", "site": "Site", "team": "Team"}[kind]

@@ -7,11 +7,13 @@ that a sign-off cannot be of a list that has changed since. The audit trail gets
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from django.db import transaction
 from django.utils import timezone
 
+from consent.contact import known_names
 from consent.models import Participant
 from ipe import audit
 from ipe.errors import Conflict, Invalid, NotFound
@@ -20,6 +22,7 @@ from transcripts.identifiers import folded, places_of, variants
 from transcripts.listing import changed, label_spans, opened, turn_spans
 from transcripts.models import (
     NAMED_CATEGORIES,
+    SEVERAL,
     Category,
     Document,
     Entity,
@@ -28,11 +31,11 @@ from transcripts.models import (
     Speaker,
 )
 from transcripts.naming import (
-    ROLE_LABEL,
     WORDS,
     candidates,
     entity_of_participant,
     make_entity,
+    names_in,
     require_known,
 )
 from transcripts.offsets import is_clear_of
@@ -71,9 +74,9 @@ def accept(
 ) -> list[Replacement]:
     """Decide that a span is replaced, and by what.
 
-    By `entity` when one is given; by `text` ("a primary school") when the words are to be generalised; with
-    `is_new` or `word` by a new entity ([Team manager 2]); otherwise by the one entity of the study that is
-    called so, or a new one when nobody is. `everywhere` decides alike for every undecided span of the
+    By `text` ("a primary school") when the words are to be generalised; with `is_new` or `word` by a new
+    entity ([Team manager 2]), whatever `entity` says; by `entity` when one is given; otherwise by the one
+    entity of the study that is called so, or a new one when nobody is. `everywhere` decides alike for every undecided span of the
     document with the same words or the same entity.
 
     Raises
@@ -132,7 +135,8 @@ def _resolve(
                 fields={"text": "Use words that do not identify anyone."},
             )
         return None, shown
-    if entity is not None:
+    # The form offers the entity that is most likely meant; whoever types a new one says that it is not.
+    if entity is not None and not word.strip():
         if entity.pk != row.entity_id:
             require_known(entity, document)
         sealing.add_names(entity, [surface])
@@ -143,7 +147,7 @@ def _resolve(
         if row.entity is not None:
             return row.entity, row.entity.pseudonym
         same = candidates(document, row.category, surface)
-        if len(same) > 1:
+        if len(same) > 1 or row.found_by == SEVERAL:
             raise Conflict(
                 "More than one in this study is called so. Choose which one is meant.",
                 fields={"entity": "Choose which one is meant."},
@@ -390,27 +394,46 @@ def map_speaker(speaker: Speaker, *, participant: Participant | None, by: User) 
             )
     others = set(Speaker.objects.filter(document=held).exclude(pk=row.pk).values_list("label", flat=True))
     free = next(f"Speaker {n}" for n in range(1, len(others) + 2) if f"Speaker {n}" not in others)
-    row.participant = participant
+    before, row.participant = row.participant, participant
     row.role = "participant"
     row.label = participant.code if participant is not None else free
     row.full_clean(exclude=["sealed_label"])
     row.save()
-    if participant is not None:
-        _name_after(held, row, participant)
+    label = sealing.labels_of(held, [row]).get(row.pk, "")
+    called = tuple(dict.fromkeys(form for name in names_in(label) for form in variants(name)))
+    if called and before is not None and before != participant:
+        _take_back(held, before, called)
+    if called and participant is not None:
+        _name_after(held, participant, called)
     changed(held)
     audit.record("speaker.mapped", row, by=by, evaluation=held.evaluation, fields=["participant"])
     return row
 
 
-def _name_after(document: Document, speaker: Speaker, participant: Participant) -> None:
-    """Undecided places where the document calls the speaker by name are meant for their participant."""
-    label = sealing.labels_of(document, [speaker]).get(speaker.pk, "")
-    if not label or ROLE_LABEL.fullmatch(label):
-        return
-    entity = entity_of_participant(participant, variants(label))
+def _take_back(document: Document, participant: Participant, called: Sequence[str]) -> None:
+    """The label was not this person's: what it said of them is forgotten, and its places are decided again."""
+    entity = entity_of_participant(participant)
+    known = known_names(document.evaluation, site=participant.site)
+    own = {folded(form) for name, code in known if code == participant.code for form in variants(name)}
+    strange = {folded(form) for form in called} - own
+    sealing.forget_names(entity, strange)
     original = sealing.text_of(sealing.original_of(document))
-    called = {folded(name) for name in variants(label)}
+    rows = Replacement.objects.filter(document=document, entity=entity)
+    wrong = [row.pk for row in rows if folded(original[row.start : row.end]) in strange]
+    rows.filter(pk__in=wrong).update(
+        entity=None, text="", status=ReplacementStatus.SUGGESTED, decided_by=None, decided_at=None
+    )
+
+
+def _name_after(document: Document, participant: Participant, called: Sequence[str]) -> None:
+    """Undecided places where the document calls the speaker by name are meant for their participant, unless
+    somebody else is called so as well."""
+    entity = entity_of_participant(participant, called)
+    original = sealing.text_of(sealing.original_of(document))
+    forms = {folded(form) for form in called}
+    meant = {form: candidates(document, Category.PERSON, form) == [entity] for form in forms}
     for row in Replacement.objects.filter(document=document, entity=None).undecided():
-        if row.category == Category.PERSON and folded(original[row.start : row.end]) in called:
+        form = folded(original[row.start : row.end])
+        if row.category == Category.PERSON and row.found_by != SEVERAL and meant.get(form):
             row.entity, row.text = entity, entity.pseudonym
             row.save(update_fields=["entity", "text"])

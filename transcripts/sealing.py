@@ -123,7 +123,7 @@ def seal_label(speaker: Speaker, label: str) -> None:
 
 
 def labels_of(document: Document, speakers: Iterable[Speaker]) -> dict[uuid.UUID, str]:
-    """Labels as typed, by speaker id; speakers whose label was erased are left out."""
+    """Labels as typed, by speaker id, one a line when speakers were merged; erased ones are left out."""
     rows = [row for row in speakers if row.sealed_label]
     scope = scope_of(document)
     opened = vault.open_many(
@@ -160,6 +160,12 @@ def add_names(entity: Entity, called: Iterable[str]) -> int:
         rows.append(row)
     EntityName.objects.bulk_create(rows)
     return len(rows)
+
+
+def forget_names(entity: Entity, called: Iterable[str]) -> None:
+    """Let the entity no longer be found by these names."""
+    indexes = [name_index(entity.evaluation, name) for name in called]
+    EntityName.objects.filter(entity=entity, name_index__in=indexes).delete()
 
 
 def names_by_entity(evaluation: Evaluation) -> dict[uuid.UUID, tuple[str, ...]]:

@@ -13,7 +13,7 @@ from consent.models import Participant
 from ipe import rooms
 from ipe.errors import DomainError
 from transcripts import clearing, redaction, review
-from transcripts.models import Document, Entity, Replacement, Turn, Version
+from transcripts.models import Entity, Replacement, Turn, Version
 from transcripts.offsets import Span, is_clear_of
 
 SAID = (

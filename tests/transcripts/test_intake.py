@@ -168,3 +168,29 @@ def test_only_site_leads_assign(upload, researcher, fieldwork, other_site):
         intake.assign(document, to=None, by=researcher)
     with pytest.raises(Invalid, match="researcher of this site"):
         intake.assign(document, to=other_site, by=fieldwork)
+
+
+def test_a_merged_speaker_is_looked_for_by_both_labels(upload, researcher):
+    text = "INT: Who?\nKezz: Me.\nINT: I.\nKeziwah: Yes.\nINT: So kezz said no?\nKezz: No.\nKeziwah: Two.\n"
+    document = upload(researcher, text)
+    ints, kezz, keziwah = Speaker.objects.filter(document=document)
+    choices = [
+        SpeakerChoice(ints.pk, "interviewer"),
+        SpeakerChoice(kezz.pk, same_as=keziwah.pk),
+        SpeakerChoice(keziwah.pk),
+    ]
+    intake.set_speakers(document, choices, by=researcher)
+    document = intake.confirm_turns(document, by=researcher)
+    [row] = document.replacements.all()
+    assert text[row.start : row.end] == "kezz"
+
+
+def test_a_speaker_left_without_turns_is_looked_for_before_it_goes(upload, researcher):
+    text = "INT: Who?\nKezz: Me.\nINT: So kezz said no?\nKeziwah: Yes.\nKeziwah: Two.\n"
+    document = upload(researcher, text)
+    keziwah = Speaker.objects.get(document=document, label="Speaker 2")
+    intake.set_turn_speaker(document, ordinal=2, speaker=keziwah, by=researcher)
+    document = intake.confirm_turns(document, by=researcher)
+    assert document.speakers.count() == 2
+    [row] = document.replacements.all()
+    assert text[row.start : row.end] == "kezz"

@@ -7,7 +7,8 @@ import pytest
 from ipe.errors import Conflict, Invalid, NotFound, NotReady, Refused
 from ipe.models import AuditEvent
 from tests.transcripts.conftest import GROUP, INTERVIEW
-from transcripts import finding, review
+from transcripts import finding, naming, review
+from transcripts.forms import DecisionForm
 from transcripts.models import Entity, EntityName, Replacement, Speaker
 
 
@@ -187,3 +188,87 @@ def test_names_are_sealed_in_their_own_table(in_review, researcher, person):
     rows = EntityName.objects.filter(entity__pseudonym="[P-014]")
     assert rows.count() >= 2
     assert all(b"Zebedee" not in bytes(row.sealed_name) + bytes(row.name_index) for row in rows)
+
+
+TOM = "INT: Who?\nP1: Then Tom rang me.\nINT: I see.\nP1: Yes, that was it.\n"
+
+
+def test_two_people_of_the_study_with_one_name_are_asked_about(in_review, researcher, person):
+    """PS-01. Neither was met in a text before, and neither is taken for the other or for somebody new."""
+    person("P-014", "Tom Baker")
+    person("P-015", "Thomas Ash")
+    document = in_review(researcher, TOM)
+    row = Replacement.objects.get(document=document)
+    assert (row.text, row.found_by) == ("", "several")
+    offered = naming.candidates(document, "person", "Tom")
+    assert [entity.pseudonym for entity in offered] == ["[P-014]", "[P-015]"]
+    with pytest.raises(Conflict, match="More than one"):
+        review.accept(row, by=researcher)
+    assert review.accept(row, by=researcher, entity=offered[1])[0].text == "[P-015]"
+
+
+def test_a_surname_that_is_anothers_first_name_is_asked_about(in_review, researcher, person):
+    person("P-014", "Tom Baker")
+    person("P-015", "Ann Tom")
+    row = Replacement.objects.get(document=in_review(researcher, TOM))
+    with pytest.raises(Conflict, match="More than one"):
+        review.accept(row, by=researcher)
+
+
+def test_everybody_of_the_site_can_be_chosen(in_review, researcher, person, site_b):
+    person("P-014", "Tom Baker")
+    person("P-015", "Somebody Unmentioned")
+    person("P-099", "Somebody Elsewhere", site=site_b)
+    document = in_review(researcher, TOM)
+    offered = DecisionForm(document=document).fields["entity"].queryset
+    assert [entity.pseudonym for entity in offered] == ["[P-014]", "[P-015]"]
+    assert EntityName.objects.filter(entity__pseudonym="[P-015]").count() == 0
+
+
+def test_a_person_met_by_another_name_is_still_found_by_their_own(in_review, researcher, person):
+    orla = person("P-014", "Zebedee Quillfeather")
+    first = in_review(researcher, GROUP, kind="focus_group")
+    speaker = Speaker.objects.get(document=first, label="Speaker 1")
+    review.map_speaker(speaker, participant=orla, by=researcher)
+    document = in_review(researcher, TOM.replace("Tom rang", "zebedee quillfeather rang, Orla’s friend,"))
+    rows = Replacement.objects.filter(document=document)
+    assert [row.text for row in rows] == ["[P-014]", "[P-014]"]
+
+
+def test_a_speaker_of_whom_the_wrong_person_was_said_is_taken_back(in_review, researcher, person):
+    wrong, right = person("P-020", "Somebody Else"), person("P-021", "Another One")
+    document = in_review(researcher, GROUP, kind="focus_group")
+    speaker = Speaker.objects.get(document=document, label="Speaker 1")
+    review.map_speaker(speaker, participant=wrong, by=researcher)
+    row = Replacement.objects.get(document=document, start=GROUP.rindex("Orla"))
+    review.accept(row, by=researcher)
+    review.map_speaker(speaker, participant=right, by=researcher)
+    row.refresh_from_db()
+    assert (row.status, row.text) == ("suggested", "[P-021]")
+    assert not EntityName.objects.filter(entity__participant=wrong).exists()
+    review.map_speaker(speaker, participant=None, by=researcher)
+    row.refresh_from_db()
+    assert (row.status, row.text, row.entity) == ("suggested", "", None)
+
+
+@pytest.mark.parametrize(
+    ("label", "names"),
+    [
+        ("Social Worker 1", []),
+        ("Participant 2 (F)", []),
+        ("P-014", []),
+        ("F", []),
+        ("INT2", []),
+        ("ZEB", ["ZEB"]),
+        ("Zebedee (mother)", ["Zebedee"]),
+        ("Mother (Zebedee)", ["Zebedee"]),
+        ("Zeb\nZebedee Quillfeather", ["Zeb", "Zebedee Quillfeather"]),
+    ],
+)
+def test_the_names_that_a_label_holds(label, names):
+    assert naming.names_in(label) == names
+
+
+def test_a_role_as_label_marks_none_of_its_words(in_review, researcher):
+    text = "INT: Who?\nSocial Worker 1: The social work team.\nINT: I see.\nSocial Worker 1: Yes, the team.\n"
+    assert not Replacement.objects.filter(document=in_review(researcher, text)).exists()
