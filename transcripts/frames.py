@@ -3,6 +3,7 @@ can count from it."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from transcripts.identifiers import folded
 from transcripts.models import Document, OriginalTurn, Replacement, ReplacementStatus, Speaker, Turn, Version
 from transcripts.offsets import Mover, Span
 from transcripts.rendering import Rendered
+from transcripts.turns import CLOCK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -110,11 +112,19 @@ def blocks(
     return found
 
 
+# What a caption file has around what is said: numbers of cues, times, their settings, tags of voices.
+_APPARATUS = re.compile(
+    rf"^\s*WEBVTT\b|^[^\S\n]*\d{{1,5}}[^\S\n]*\n(?=[^\S\n]*{CLOCK}[^\S\n]+-->)|{CLOCK}|-->|"
+    r"\b(?:align|position|size|line|vertical|region):\S+|<v(?:\.[^\s>]{0,100})?[^\S\n]*\Z|</v>",
+    re.MULTILINE,
+)
+
+
 def _gap(
     text: str, start: int, turn: OriginalTurn | Turn | None, marks: Sequence[tuple[Span, Any]], until: int = 0
 ) -> Iterator[Block]:
-    """What stands before a turn and its label, and between the label and what is said, when there are words
-    in it."""
+    """What stands before a turn and its label, and between the label and what is said, when there is anything
+    to read in it: a number alone may be somebody's."""
     if turn is None:
         stretches = [(start, until)]
     elif turn.label_start is not None and turn.label_end is not None:
@@ -123,10 +133,16 @@ def _gap(
         stretches = [(start, turn.start)]
     for a, b in stretches:
         piece = text[a:b]
-        if not any(sign.isalpha() for sign in piece):
+        if not any(sign.isalnum() for sign in _APPARATUS.sub("", piece)):
             continue
         a, b = a + len(piece) - len(piece.lstrip()), b - (len(piece) - len(piece.rstrip()))
         yield Block(a, b, segments(text, a, b, [row for row in marks if a < row[0][1] and row[0][0] < b]))
+
+
+def _typed(document: Document, speakers: Iterable[Speaker]) -> dict[UUID, str]:
+    """Labels as typed, on one line."""
+    found = sealing.labels_of(document, speakers)
+    return {pk: label.replace("\n", " / ") for pk, label in found.items()}
 
 
 # --- the review ---
@@ -171,7 +187,7 @@ def review(document: Document, at: UUID | None) -> Review:
     first undecided."""
     text = sealing.text_of(sealing.original_of(document))
     speakers = list(Speaker.objects.filter(document=document).select_related("document", "participant"))
-    labels = sealing.labels_of(document, speakers)
+    labels = _typed(document, speakers)
     rows = list(Replacement.objects.filter(document=document).select_related("entity"))
     undecided = [row for row in rows if row.status == ReplacementStatus.SUGGESTED]
     current = next((row for row in rows if row.pk == at), None) or (undecided[0] if undecided else None)
@@ -245,7 +261,7 @@ def turns_preview(document: Document) -> tuple[list[Block], list[tuple[Speaker, 
     number of turns."""
     text = sealing.text_of(sealing.original_of(document))
     speakers = list(Speaker.objects.filter(document=document).select_related("document", "participant"))
-    labels = sealing.labels_of(document, speakers)
+    labels = _typed(document, speakers)
     turns = list(OriginalTurn.objects.filter(document=document).select_related("speaker"))
     counted: dict[UUID | None, int] = {}
     for turn in turns:

@@ -225,7 +225,7 @@ def _literal(text: str, called: str, one: Known) -> Iterator[Suggestion]:
 
 def _opens_sentence(text: str, start: int) -> bool:
     before = text[max(0, start - 12) : start].rstrip(" \t\u00a0\"'“‘([")
-    return not before or before[-1] in ".?!:\n…-–—"
+    return not before or before[-1] in ".?!:>\n…-–—"  # a caption begins after its voice tag
 
 
 def _is_meant(text: str, tokens: Sequence[_Word], n: int) -> bool:

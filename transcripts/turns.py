@@ -41,21 +41,21 @@ class Reading:
         return dict(Counter(turn.speaker for turn in self.turns if turn.speaker is not None))
 
 
-_CLOCK = r"(?:\d{1,3}:)?\d{1,2}:\d{2}(?:[.,]\d{1,3})?"
+CLOCK = r"(?:\d{1,3}:)?\d{1,2}:\d{2}(?:[.,]\d{1,3})?"
 _SPACE = r"[^\S\n]"
 _NAME = r"[^\W\d_][^:\n\t\[\]()<>]{0,39}?"
 # Name and colon, with a time code before the name, after it in brackets, or after it plain.
 _COLON = re.compile(
-    rf"^{_SPACE}*(?:[\[(]?(?P<before>{_CLOCK})[\])]?{_SPACE}+)?(?P<name>{_NAME}|[A-Z]{{1,3}}\d{{1,2}}){_SPACE}*"
-    rf"(?:[\[(]?(?P<after>{_CLOCK})[\])]?{_SPACE}*)?:(?=\s|$)",
+    rf"^{_SPACE}*(?:[\[(]?(?P<before>{CLOCK})[\])]?{_SPACE}+)?(?P<name>{_NAME}|[A-Z]{{1,3}}\d{{1,2}}){_SPACE}*"
+    rf"(?:[\[(]?(?P<after>{CLOCK})[\])]?{_SPACE}*)?:(?=\s|$)",
     re.MULTILINE,
 )
 # A line of its own: "Name  01:02", "Name (01:02)", "Name<tab>01:02"; what was said begins on the next line.
 _LINE = re.compile(
-    rf"^{_SPACE}*(?P<name>{_NAME})(?:{_SPACE}{{2,}}|\t|{_SPACE}*(?=[\[(])|{_SPACE}(?=\d))[\[(]?(?P<after>{_CLOCK})[\])]?{_SPACE}*$",
+    rf"^{_SPACE}*(?P<name>{_NAME})(?:{_SPACE}{{2,}}|\t|{_SPACE}*(?=[\[(])|{_SPACE}(?=\d))[\[(]?(?P<after>{CLOCK})[\])]?{_SPACE}*$",
     re.MULTILINE,
 )
-_ARROW = re.compile(rf"^{_SPACE}*(?P<from>{_CLOCK}){_SPACE}+-->{_SPACE}+{_CLOCK}[^\n]*$", re.MULTILINE)
+_ARROW = re.compile(rf"^{_SPACE}*(?P<from>{CLOCK}){_SPACE}+-->{_SPACE}+{CLOCK}[^\n]*$", re.MULTILINE)
 _VOICE = re.compile(r"<v(?:\.[^\s>]{0,100})?\s{1,10}(?P<name>[^>\n]{1,200})>")
 _BLANK = re.compile(rf"\n(?:{_SPACE}*\n)+")
 _TITLE = re.compile(r"^(?:Dr|Mr|Mrs|Ms|Prof|Rev)\.\s")

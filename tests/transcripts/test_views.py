@@ -213,3 +213,40 @@ def test_text_from_a_file_never_becomes_markup(study, cleared, login, fieldwork,
     page = login(researcher).get(at("read", study, document)).content.decode()
     assert "<script>alert" not in page
     assert "&lt;script&gt;alert" in page
+
+
+def test_a_new_pseudonym_counts_more_than_the_one_that_the_form_offers(
+    study, in_review, login, researcher, person
+):
+    person("P-014", "Tom Baker")
+    document = in_review(researcher, "INT: Who?\nP1: Then Tom rang.\nINT: I see.\nP1: Yes.\n")
+    row = Replacement.objects.get(document=document)
+    sent = {"replacement": row.pk, "do": "accept", "category": "person", "entity": row.entity_id}
+    client = login(researcher)
+    answer = client.post(at("decide", study, document), {**sent, "word": "Neighbour", "text": "a man"})
+    assert answer.status_code == 422
+    assert "not both" in answer.content.decode()
+    client.post(at("decide", study, document), {**sent, "word": "Neighbour"})
+    row.refresh_from_db()
+    assert row.text == "[Neighbour 1]"
+
+
+def test_numbers_between_turns_are_shown_before_anybody_signs(study, in_review, login, fieldwork):
+    text = "998 1234 9\n\nINT: Who?\nP1: Then he rang.\n\n12 03 2011\n\nINT: I see.\nP1: Yes.\n"
+    document = in_review(fieldwork, text)
+    accept_all(document, fieldwork)
+    for name in ("review", "clear"):
+        page = login(fieldwork).get(at(name, study, document)).content.decode()
+        assert "998 1234 9" in page
+        assert "12 03 2011" in page
+
+
+def test_times_and_tags_of_captions_are_no_text_between_turns(study, in_review, login, fieldwork):
+    text = (
+        "WEBVTT\n\n1\n00:00:01.000 --> 00:00:04.000 align:start\n<v Ann Lee>Hello there.</v>\n\n"
+        "2\n00:00:05.000 --> 00:00:06.000\n<v.loud INT>Thank you.</v>\n"
+    )
+    document = in_review(fieldwork, text, name="talk.vtt")
+    page = login(fieldwork).get(at("review", study, document)).content.decode()
+    assert page.count('class="block between"') == 0
+    assert not Replacement.objects.filter(document=document).exists()
