@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 from exports.table import Band, Cell, Count, Hidden
 
@@ -92,15 +93,21 @@ def details(result: IndicatorResult, row: Row) -> tuple[str, ...]:
         found.append(f"Response {shown(result.response_percent)}% of {result.eligible} people asked (RR2)")
     low, high = row.get("interval_lower"), row.get("interval_upper")
     if isinstance(low, float) and isinstance(high, float):
-        found.append(f"95% interval {low:.0f}% to {high:.0f}% (Wilson)")
+        found.append(f"95% interval {_beside(low, result)} to {_beside(high, result)} (Wilson)")
     elif result.is_census and not is_hidden(row) and not isinstance(low, Hidden):
         found.append("All staff answered: no sampling interval")
     worst, best = row.get("bound_lower"), row.get("bound_upper")
     if isinstance(worst, float) and isinstance(best, float) and not result.is_census:
-        found.append(f"{worst:.0f}% to {best:.0f}% if all who were silent disagreed or agreed")
+        ends = f"{_beside(worst, result)} to {_beside(best, result)}"
+        found.append(f"{ends} if all who were silent disagreed or agreed")
     if not is_hidden(row):
         found.extend(result.ruling.reasons)
     return tuple(found)
+
+
+def _beside(percent: float, result: IndicatorResult) -> str:
+    """An end of an interval, on its own side of the threshold like the figure."""
+    return f"{shown(Fraction(percent), result.target)}%"
 
 
 def line_of(result: IndicatorResult, row: Row) -> Line:

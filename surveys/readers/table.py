@@ -144,6 +144,8 @@ def read(rows: list[list[str]], *, file: str) -> Sheet:
     """A table whose first row holds the headings: all there, all different."""
     rows = drop_empty_tail(rows, 1)
     headings = [heading.strip() for heading in rows[0]]
+    if not any(headings):
+        raise BadFile("The first row is blank; the headings have to stand there.", file=file, row=1)
     seen: dict[str, int] = {}
     for at, heading in enumerate(headings):
         if not heading:

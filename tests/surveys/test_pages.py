@@ -387,3 +387,16 @@ def test_values_that_mean_no_answer_stay_in_the_mapping_that_the_page_saves(open
     draft.refresh_from_db()
     assert draft.mapping.name == "again"
     assert draft.mapping.document["items"]["caseload"]["blank"] == ["-99"]
+
+
+def test_the_ends_of_an_interval_stand_on_their_own_side_of_the_threshold(study, stored, login, writer):
+    stored(fifty(41))  # Wilson: 69.2% to 90.2%
+    study.indicators.get(code="training-useful").thresholds.update(value=69)
+    html = login(writer).get("/s/trial/indicators/").content.decode()
+    assert "95% interval 69% to 90% (Wilson)" in html
+    study.indicators.get(code="training-useful").thresholds.update(value="69.4")
+    html = login(writer).get("/s/trial/indicators/").content.decode()
+    assert "95% interval 69% to 90% (Wilson)" in html
+    study.indicators.get(code="training-useful").thresholds.update(value="69.1")
+    html = login(writer).get("/s/trial/indicators/").content.decode()
+    assert "95% interval 69.2% to 90% (Wilson)" in html

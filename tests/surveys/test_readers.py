@@ -106,6 +106,7 @@ def test_semicolons_blank_last_line_and_quotes():
         (b"\r\n\r\n", "empty"),
         (b"id,q1,Q1\r\n1,2,3\r\n", "twice, in columns 2 and 3"),
         (b"id,,q\r\n1,2,3\r\n", "Column 2 .B. has no heading"),
+        (b"\r\nid,q\r\n1,2\r\n", "row 1: The first row is blank"),
         (b"id,q1\r\n1,2\r\n1\r\n", "the file, row 3: There are 1 values but 2 headings"),
         (b"id,q1\r\n1,2,3\r\n", "row 2: There are 3 values"),
         (b'id,q1\r\n1,"2\r\n', "quotation mark"),
