@@ -8,6 +8,7 @@ from typing import Annotated, Any, TypeVar, cast
 from django.utils import timezone
 from pydantic import BaseModel, Field, model_validator
 
+from coding.acts.columns import follow_codebook
 from coding.models import Code, Codebook, CodeRevision, Level
 from coding.palette import SIZE, next_colour
 from ipe.errors import Invalid
@@ -87,7 +88,7 @@ class CodebookSection:
         A code that the section leaves out is retired when nothing uses it.
 
         Raises
-            Invalid: Two themes share a name, or a code that is used is left out.
+            Invalid: Two themes share a name, or a code that is used is left out or becomes a heading.
         """
         if len({part.name.casefold() for part in section}) < len(section):
             raise Invalid("The codebook holds two themes of the same name.")
@@ -109,6 +110,7 @@ class CodebookSection:
                 raise Invalid(f"The code “{unused.name}” is used and cannot be left out of the codebook.")
             unused.retired_at = timezone.now()
             unused.save(update_fields=["retired_at"])
+        follow_codebook(book)
 
 
 def _write(
@@ -118,6 +120,8 @@ def _write(
     if code is None:
         used = list(Code.objects.in_use().filter(codebook=book).values_list("colour", flat=True))
         code = Code(codebook=book, parent=parent, level=level, colour=next_colour(used))
+    if code.is_codable and not part.codable and code.codings.exists():
+        raise Invalid(f"The code “{code.name}” is used and cannot become a heading.")
     before = (code.name, code.definition, code.colour, code.is_codable)
     code.name, code.definition, code.order, code.is_codable = part.name, part.definition, order, part.codable
     if part.colour is not None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from coding import room
 from coding.acts import applying, charting, codebook, matrices, memos, undoing
 from coding.models import Case, Cell, CellHistory, Code, Coding, CodingEvent, Memo, QuoteLink
+from coding.section import SubthemePart
 from ipe.errors import Invalid
 from ipe.rooms import Due, Edit, Erasure, Move
 from tests.coding.texts import make_person, make_text, place_of
@@ -276,3 +277,22 @@ def test_section_refuses_to_leave_out_a_code_that_is_used(study, version, code, 
     applying.apply_code(version.pk, start=20, end=30, code_id=code.pk, by=researcher)
     with pytest.raises(Invalid, match="used"):
         room.ROOM.protocol_section.write(study, [], None)
+
+
+def test_section_gives_a_new_subtheme_its_column_in_the_matrix(study, theme, subtheme, researcher):
+    matrix = matrices.create_matrix(theme, by=researcher)
+    section = room.ROOM.protocol_section
+    planned = section.read(study)
+    planned[0].subthemes.append(SubthemePart(name="Travel"))
+    section.write(study, planned, None)
+    assert [column.title for column in matrix.columns.all()] == ["Caseload", "Travel", "Other"]
+
+
+def test_section_refuses_to_make_a_used_code_a_heading(study, version, code, researcher):
+    start, end = place_of(version, "one more thing")
+    applying.apply_code(version.pk, start=start, end=end, code_id=code.pk, by=researcher)
+    planned = room.ROOM.protocol_section.read(study)
+    below = planned[0].subthemes[0].codes
+    below[0] = below[0].model_copy(update={"codable": False})
+    with pytest.raises(Invalid):
+        room.ROOM.protocol_section.write(study, planned, None)
