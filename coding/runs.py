@@ -51,7 +51,8 @@ class Run:
 
 
 def parse(value: object) -> list[Run]:
-    """Runs from untrusted JSON, tidied: empty runs dropped, neighbours of the same kind and style joined.
+    """Runs from untrusted JSON, tidied: empty runs dropped, neighbours of the same kind and style joined; none at
+    all where there is only blank space.
 
     Line ends become \\n. Raises BadRuns for anything that is not a list of runs as described above, for a
     verbatim run without a quote link, for more than MOST_RUNS runs or MOST_CHARACTERS characters.
@@ -63,7 +64,8 @@ def parse(value: object) -> list[Run]:
     runs = tidy(_run(item) for item in value)
     if sum(len(run.text) for run in runs) > MOST_CHARACTERS:
         raise BadRuns(f"A cell can hold {MOST_CHARACTERS:,} characters at most; this is a summary.")
-    return runs
+    # An editor leaves blanks where words were deleted; a cell of blanks says nothing.
+    return runs if any(run.kind == "verbatim" or run.text.strip() for run in runs) else []
 
 
 def _run(item: object) -> Run:

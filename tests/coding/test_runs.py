@@ -85,3 +85,8 @@ def test_plain_marks_whose_words_they_are():
         Run("verbatim", quote=TWO),
     ]
     assert plain(runs, {ONE: "no time"}) == "Felt rushed: “no time”[ask again][quote removed]"
+
+
+def test_parse_keeps_nothing_of_blank_space_alone():
+    assert parse([{"kind": "summary", "text": " \n"}, {"kind": "comment", "text": "\t"}]) == []
+    assert parse([{"kind": "verbatim", "quote": ONE}, {"kind": "summary", "text": "\n"}]) != []
