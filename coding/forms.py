@@ -211,6 +211,7 @@ class CellForm(StudyForm):
     runs = RunsField(required=False, max_length=200_000)
     state = forms.ChoiceField(choices=CellState.choices)
     expected_version = forms.IntegerField(min_value=0, max_value=MOST_POINTS)
+    read_at = forms.DateTimeField(required=False)
 
 
 class PlainCellForm(StudyForm):
@@ -218,6 +219,7 @@ class PlainCellForm(StudyForm):
 
     state = forms.ChoiceField(choices=CellState.choices)
     expected_version = forms.IntegerField(min_value=0, max_value=MOST_POINTS, widget=forms.HiddenInput)
+    read_at = forms.DateTimeField(required=False, widget=forms.HiddenInput)
 
     def runs_from(self, sent: Any) -> list[dict[str, Any]]:
         """The runs of the numbered fields kind-N, text-N, quote-N, bold-N, italic-N."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -39,12 +40,20 @@ class CellConflict(Conflict):
 
 
 def save_cell(
-    case: Case, column: Column, *, runs: object, state: str, expected_version: int, by: User
+    case: Case,
+    column: Column,
+    *,
+    runs: object,
+    state: str,
+    expected_version: int,
+    by: User,
+    read_at: dt.datetime | None = None,
 ) -> Cell:
     """Write a cell, if nobody wrote it since `expected_version` (0 for a cell that nobody has written).
 
     The version before is in the history. What evidence the author saw is kept, so that later codings make the cell
-    stale. The same text and state again is no new version, but says that the present evidence was seen.
+    stale: the codings as they were at `read_at`, when the page was drawn, or as they are now. The same text and state
+    again is no new version, but says that this evidence was seen.
     Needs text.edit at the case's site.
 
     Raises
@@ -62,7 +71,11 @@ def save_cell(
         _check_quotes(cell, parsed)
         now = stored(parsed)
         changed = now != cell.runs or state != cell.state
-        cell.evidence = [coding.id for coding in frames.cell_evidence(case, column)]
+        cell.evidence = [
+            coding.id
+            for coding in frames.cell_evidence(case, column)
+            if read_at is None or coding.changed_at <= read_at
+        ]
         cell.charted_at = timezone.now()
         if changed:
             cell.runs, cell.state = now, state
@@ -182,7 +195,7 @@ def _runs(value: object) -> list[Run]:
 def _check_state(state: str, runs: list[Run]) -> None:
     if state not in CellState.values:
         raise Invalid("Choose one of the states.", fields={"state": "Choose one of the states."})
-    has_words = any(run.kind != "comment" for run in runs)
+    has_words = any(run.kind == "verbatim" or (run.kind == "summary" and run.text.strip()) for run in runs)
     if has_words and state in WORDLESS:
         raise Invalid(
             "The cell has a summary, so it is a draft, charted or reviewed. Remove the text first to say that "

@@ -9,6 +9,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from coding import forms, frames, grids, publishing, quotes, runs
@@ -203,6 +204,7 @@ def _with_words(cell: Cell) -> list[dict[str, Any]]:
 
 
 def _cell_context(request: MemberRequest, study: Evaluation, case: Case, column: Column) -> dict[str, Any]:
+    read_at = timezone.now()  # before the evidence: what comes in between has not been seen
     saved = Cell.objects.filter(case=case, column=column).select_related("updated_by").first()
     evidence = frames.cell_evidence(case, column)
     scope = request.GET.get("evidence", "cell")
@@ -220,6 +222,7 @@ def _cell_context(request: MemberRequest, study: Evaluation, case: Case, column:
         "case": case,
         "column": column,
         "cell": saved,
+        "read_at": read_at.isoformat(),
         "shown": shown,
         "runs": _with_words(saved) if saved else [],
         "attributes": quotes.headers([case], roles.may(request.user, "consent.status", study))[case.pk],

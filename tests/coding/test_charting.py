@@ -1,7 +1,9 @@
 import pytest
+from django.utils import timezone
 
 from coding import frames, grids
 from coding.acts import applying, charting, codebook, matrices
+from coding.evidence import staleness
 from coding.models import Cell, CellHistory, Column, QuoteLink
 from ipe.errors import Conflict, Invalid, NotFound, Refused
 from ipe.models import AuditEvent
@@ -220,3 +222,24 @@ def test_subtheme_with_charted_cells_stays_under_its_theme(study, case, column, 
     with pytest.raises(Conflict):
         codebook.move_code(subtheme, parent=other, by=researcher)
     assert Column.objects.filter(subtheme=subtheme).exists()
+
+
+def test_a_cell_of_blanks_can_say_that_the_subject_was_not_raised(case, column, researcher):
+    cell = save(case, column, researcher, runs=[{"kind": "summary", "text": "\n"}], state="not_raised")
+    assert (cell.runs, cell.state) == ([], "not_raised")
+
+
+def test_a_coding_made_after_the_page_was_drawn_was_not_seen(case, column, version, code, coding, researcher):
+    drawn_at = timezone.now()
+    start, end = place_of(version, "The groups helped")
+    later = applying.apply_code(version.pk, start=start, end=end, code_id=code.pk, by=researcher)
+    cell = charting.save_cell(
+        case, column, runs=TEXT, state="charted", expected_version=0, read_at=drawn_at, by=researcher
+    )
+    assert cell.evidence == [coding.pk]
+    stale = staleness(frames.cell_evidence(case, column), cell.evidence, cell.charted_at)
+    assert (stale.new, stale.words) == ((later.pk,), "1 new")
+    again = charting.save_cell(
+        case, column, runs=TEXT, state="charted", expected_version=1, read_at=timezone.now(), by=researcher
+    )
+    assert (set(again.evidence), again.version) == ({coding.pk, later.pk}, 1)
