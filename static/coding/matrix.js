@@ -1,6 +1,8 @@
 /* Matrices: the arrows go from cell to cell; a cell is edited beside its evidence, saved by itself, and never over
    somebody else's text. */
 
+import { send } from "./sending.js";
+
 const $ = (id) => document.getElementById(id);
 
 /* ---- the grid ------------------------------------------------------------------------------------------------ */
@@ -75,7 +77,6 @@ if (editor) {
   const box = $("runs");
   const state = $("cell-state");
   const saved = $("saved");
-  const token = document.querySelector("#plain-cell [name=csrfmiddlewaretoken]").value;
   let version = Number(editor.dataset.version);
   let isDirty = false;
   let isSaving = false;
@@ -101,6 +102,7 @@ if (editor) {
   const show = (runs) => {
     box.replaceChildren(...runs.map(element));
     if (!box.childNodes.length) box.append(element({ kind: "summary", text: "" }));
+    measure();
   };
 
   /* Elements to runs. Whatever a browser put into the box, only text, line ends and the four marks come out. */
@@ -139,6 +141,11 @@ if (editor) {
     return runs;
   };
 
+  const WHY = {
+    "signed out": "you are signed out. Sign in again in another tab, then press Save.",
+    failed: "the server failed. Press Save to try again.",
+    unreachable: "the server does not answer.",
+  };
   const WORDLESS = ["not_started", "not_raised", "not_applicable", "not_asked"];
   const hasWords = (runs) => runs.some((run) => run.kind === "verbatim" || (run.kind === "summary" && run.text.trim()));
 
@@ -151,30 +158,18 @@ if (editor) {
     isSaving = true;
     isDirty = false;
     saved.textContent = "Saving…";
-    const body = new FormData();
-    body.set("runs", JSON.stringify(runs));
-    body.set("state", state.value);
-    body.set("expected_version", String(version));
-    try {
-      const answer = await fetch(editor.dataset.save, { method: "POST", body, headers: { Accept: "application/json", "X-CSRFToken": token } });
-      const isJson = (answer.headers.get("Content-Type") ?? "").startsWith("application/json");
-      const data = isJson ? await answer.json() : null;
-      if (answer.ok && data) {
-        version = data.version;
-        saved.textContent = data.said;
-      } else if (answer.status === 409 && data?.runs) {
-        isDirty = true;
-        conflict(data);
-      } else {
-        isDirty = true;
-        saved.textContent = data?.error ?? "Not saved: you are signed out, or the server failed. Your text is still here.";
-      }
-    } catch {
-      isDirty = true;
-      saved.textContent = "Not saved: the server cannot be reached. Your text is still here.";
-      timer = setTimeout(save, 8000);
-    } finally {
-      isSaving = false;
+    const answer = await send(editor.dataset.save, { runs: JSON.stringify(runs), state: state.value, expected_version: String(version), read_at: editor.dataset.readAt });
+    isSaving = false;
+    if (answer.why || answer.error) isDirty = true;
+    if (answer.why) {
+      saved.textContent = `Not saved: ${WHY[answer.why]} Your text is still here.`;
+      if (answer.why === "unreachable") timer = setTimeout(save, 8000);
+    } else if (answer.status === 409 && answer.data.runs) conflict(answer.data);
+    else if (answer.error) saved.textContent = `Not saved: ${answer.error}`;
+    else {
+      version = answer.data.version;
+      saved.textContent = answer.data.said;
+      $("stale")?.remove();
     }
     // Written while the answer was on its way.
     if (isDirty && !isBlocked && saved.textContent.startsWith("Saved")) {
@@ -183,12 +178,19 @@ if (editor) {
     }
     asked = false;
   };
+  /* A guide, never a limit: a cell that is read beside others holds a few sentences. */
+  const LONG = 120; // words
+  const measure = () => {
+    const n = box.textContent.replaceAll("\u200b", "").split(/\s+/).filter(Boolean).length;
+    $("length").textContent = n > LONG ? `${n} words: long for a cell, try for ${LONG}` : `${n} word${n === 1 ? "" : "s"}`;
+  };
   const later = () => {
     clearTimeout(timer);
     timer = setTimeout(save, 1500);
   };
   const changed = () => {
     isDirty = true;
+    measure();
     if (!isBlocked) saved.textContent = "Not saved yet";
     later();
   };
@@ -305,17 +307,14 @@ if (editor) {
     changed();
     save();
   };
+  let isLinking = false; // a double click is one quote
   const link = async (coding) => {
-    const body = new FormData();
-    body.set("coding", coding);
-    try {
-      const answer = await fetch(editor.dataset.quote, { method: "POST", body, headers: { Accept: "application/json", "X-CSRFToken": token } });
-      const data = await answer.json();
-      if (answer.ok) insert(data.quote, data.text);
-      else saved.textContent = data.error;
-    } catch {
-      saved.textContent = "The quote could not be inserted: the server cannot be reached.";
-    }
+    if (isLinking) return;
+    isLinking = true;
+    const { data, error, why } = await send(editor.dataset.quote, { coding });
+    setTimeout(() => (isLinking = false), 300);
+    if (why || error) saved.textContent = `The quote was not inserted: ${why ? WHY[why] : error}`;
+    else insert(data.quote, data.text);
   };
   const mark = () => {
     [...list.children].forEach((item, at) => item.setAttribute("aria-selected", String(at === chosen)));
@@ -373,7 +372,10 @@ if (editor) {
   }
 
   box.addEventListener("input", changed);
-  box.addEventListener("blur", keepPlace);
+  box.addEventListener("blur", () => {
+    keepPlace();
+    save();
+  });
   box.addEventListener("paste", (event) => {
     event.preventDefault();
     document.execCommand("insertText", false, event.clipboardData.getData("text/plain"));

@@ -4,11 +4,12 @@
    Offsets on the server are Unicode code points, in the browser UTF-16 units; they are converted inside one turn at
    a time, so that the cost never grows with the text. Nothing about a study is kept in the browser. */
 
+import { send } from "./sending.js";
+
 const desk = document.getElementById("workspace");
 const text = document.getElementById("text");
 const $ = (id) => document.getElementById(id);
 const mayEdit = "mayEdit" in desk.dataset;
-const token = document.querySelector("#token [name=csrfmiddlewaretoken]").value;
 
 /* ---- codes and codings ------------------------------------------------------------------------------------- */
 
@@ -155,7 +156,20 @@ function selectedSpan() {
   }
   const start = saidOf(range.startContainer) ? pointAt(first, range.startContainer, range.startOffset) : startOf(first);
   const end = saidOf(range.endContainer) ? pointAt(last, range.endContainer, range.endOffset) : endOf(last);
-  return start < end ? [start, end] : null;
+  return withinTurns(start, end);
+}
+
+/* Between two turns stand the next speaker's label and blank lines, which are never drawn: a selection that stops at
+   the first letter of a turn does not reach over them. */
+function withinTurns(start, end) {
+  const all = turns();
+  const first = turnAt(start);
+  let last = turnAt(end - 1);
+  if (last && startOf(last) >= end) last = all[all.indexOf(last) - 1];
+  if (!first || !last) return null;
+  const from = Math.max(start, startOf(first));
+  const to = Math.min(end, endOf(last));
+  return from < to ? [from, to] : null;
 }
 
 const words = new Intl.Segmenter("en", { granularity: "word" });
@@ -197,11 +211,16 @@ function step(from, forward, move) {
   return next ? { said: next, units: forward ? 0 : next.textContent.length } : from;
 }
 
+/* Selects from the anchor to the cursor; where the cursor stands, as a node and an offset. */
+function select() {
+  const to = placeIn(cursor.said, cursor.units);
+  document.getSelection().setBaseAndExtent(...placeIn(anchor.said, anchor.units), ...to);
+  return to;
+}
+
 function showCursor(extend) {
   if (!extend) anchor = cursor;
-  const [node, offset] = placeIn(cursor.said, cursor.units);
-  const [fromNode, fromOffset] = placeIn(anchor.said, anchor.units);
-  document.getSelection().setBaseAndExtent(fromNode, fromOffset, node, offset);
+  const [node, offset] = select();
   makeCurrent(cursor.said);
   if (document.activeElement !== cursor.said) cursor.said.focus({ preventScroll: true });
   const rect = caretRect(node, offset);
@@ -335,42 +354,35 @@ function tell(said, isError = false) {
   $("live").replaceChildren(notice);
 }
 
-let busy = false;
-async function ask(url, fields) {
-  if (busy) return null;
-  busy = true;
-  const body = new FormData();
-  for (const [name, value] of Object.entries(fields)) body.set(name, value);
-  try {
-    const answer = await fetch(url, {
-      method: "POST",
-      body,
-      headers: { Accept: "application/json", "X-CSRFToken": token },
-    });
-    const kind = answer.headers.get("Content-Type") ?? "";
-    if (!kind.startsWith("application/json")) {
-      tell("You are signed out, or the server failed. Nothing was changed. Reload the page to go on.", true);
-      return null;
-    }
-    const data = await answer.json();
-    if (!answer.ok) {
-      tell(data.error, true);
-      return null;
-    }
-    swap(data);
-    tell(data.said);
-    return data;
-  } catch {
-    tell("The server cannot be reached. Nothing was changed; try again.", true);
+const WHY = {
+  "signed out": "You are signed out and nothing was changed. Sign in again in another tab, then do it again here.",
+  failed: "The server failed and nothing was changed. Try again.",
+  unreachable: "The server did not answer, so this may not be stored. Look at your connection, then reload the page to see.",
+};
+
+/* One act after the other: what is asked for while an answer is on its way waits its turn and is not forgotten. */
+let line = Promise.resolve();
+function ask(url, fields) {
+  const turn = line.then(() => askNow(url, fields));
+  line = turn.catch(() => null);
+  return turn;
+}
+
+async function askNow(url, fields) {
+  const { data, error, why } = await send(url, fields);
+  if (why || error) {
+    tell(why ? WHY[why] : error, true);
     return null;
-  } finally {
-    busy = false;
   }
+  swap(data);
+  tell(data.said);
+  return data;
 }
 
 /* Put the touched turns in place of the old ones and bring the index up to date. */
 function swap(data) {
-  const keptCursor = cursor && { point: pointFor(cursor), from: pointFor(anchor) };
+  const span = selectedSpan();
+  const kept = cursorKept(span);
   const hadFocus = document.activeElement === document.body || text.contains(document.activeElement);
   for (const [id, name, colour] of data.codes) {
     if (!codeAt.has(id)) codeAt.set(id, codes.push([id, name, colour]) - 1);
@@ -387,20 +399,57 @@ function swap(data) {
   }
   turnList = null;
   const [from, to] = data.range;
-  spans = spans.filter((span) => span[1] <= from || span[0] >= to);
-  for (const [start, end, coding, code] of data.codings) spans.push([start, end, coding, codeAt.get(code)]);
+  const isHere = (one) => one[1] > from && one[0] < to;
+  const fresh = data.codings.map(([start, end, coding, code]) => [start, end, coding, codeAt.get(code)]);
+  recount(spans.filter(isHere), fresh);
+  spans = [...spans.filter((one) => !isHere(one)), ...fresh];
   spans.sort((a, b) => a[0] - b[0] || a[1] - b[1] || a[2] - b[2]);
   reach = furthest();
   current = null;
-  if (keptCursor) {
-    cursor = cursorAt(keptCursor.point);
-    anchor = cursorAt(keptCursor.from);
+  if (kept) {
+    cursor = cursorAt(kept.point);
+    anchor = cursorAt(kept.from);
     makeCurrent(cursor.said);
-    if (hadFocus) showCursor(true);
+    if (span || hadFocus) select();
+    if (hadFocus) cursor.said.focus({ preventScroll: true });
+    drawCaret();
   } else if (currentTurn) {
     makeCurrent($(`t${currentTurn}`)?.querySelector(".said") ?? null);
   }
   showBar();
+}
+
+/* Where the selection, or else the cursor, stands as code points, which outlive the elements. */
+function cursorKept(span) {
+  if (!span) return cursor && { point: pointFor(cursor), from: pointFor(anchor) };
+  const { anchorNode, anchorOffset, focusNode, focusOffset } = document.getSelection();
+  const order = document.createRange();
+  order.setStart(anchorNode, anchorOffset);
+  const isBackward = order.comparePoint(focusNode, focusOffset) < 0;
+  return isBackward ? { point: span[0], from: span[1] } : { point: span[1], from: span[0] };
+}
+
+/* Before a dialog: the cursor remembers what the mouse selected, so that it is selected again afterwards. */
+function hold() {
+  const span = selectedSpan();
+  if (!span) return;
+  const { point, from } = cursorKept(span);
+  cursor = cursorAt(point);
+  anchor = cursorAt(from);
+}
+
+/* The numbers beside the codes and beside this text follow what was done here. */
+function recount(before, after) {
+  const change = new Map();
+  for (const [list, sign] of [[before, -1], [after, 1]]) {
+    for (const span of list) change.set(span[3], (change.get(span[3]) ?? 0) + sign);
+  }
+  for (const [at, n] of change) addTo($("code-tree").querySelector(`li[data-code="${CSS.escape(codes[at][0])}"] .count`), n);
+  addTo(document.querySelector(".texts a[aria-current] .count"), after.length - before.length);
+}
+
+function addTo(count, n) {
+  if (count && n) count.textContent = String(Number(count.textContent) + n);
 }
 
 const pointFor = (place) => startOf(place.said) + codePoints(place.said.textContent.slice(0, place.units));
@@ -504,6 +553,7 @@ function openPicker(mode, span) {
     tell("Select some words first: with the mouse, or with Shift and the arrow keys.", true);
     return;
   }
+  hold();
   picking = { mode, span };
   $("picker-title").textContent = mode === "recode" ? `Change the code “${nameOf(span)}”` : "Code this passage";
   find.value = "";
@@ -551,7 +601,10 @@ function growTree([id, name, colour, parent, level]) {
   link.className = `code-chip c${colour}`;
   link.textContent = name;
   link.href = `../../codes/${id}/`;
-  item.append(link);
+  const count = document.createElement("span");
+  count.className = "count";
+  count.textContent = String(spans.filter((span) => span[3] === codeAt.get(id)).length);
+  item.append(link, " ", count);
   const tree = $("code-tree");
   const above = parent && tree.querySelector(`li[data-code="${CSS.escape(parent)}"]`);
   let after = above;
@@ -585,7 +638,9 @@ picker.querySelector("form").addEventListener("submit", (event) => {
 });
 for (const dialog of [picker, $("chooser"), $("memo-dialog")]) {
   dialog.addEventListener("close", () => {
-    if (cursor) cursor.said.focus({ preventScroll: true });
+    if (!cursor) return;
+    select(); // a field that had the focus took the selection
+    cursor.said.focus({ preventScroll: true });
   });
 }
 
@@ -593,6 +648,7 @@ for (const dialog of [picker, $("chooser"), $("memo-dialog")]) {
 
 function openChooser(here) {
   if (!here.length) return;
+  hold();
   pending = selectedSpan();
   $("chooser-list").replaceChildren(...here.map((span) => codingItem(span, true)));
   $("chooser").showModal();
@@ -628,15 +684,22 @@ function pointUnder(x, y) {
   return null;
 }
 
+/* The second click of a double click selects a word: it must not fall on a button of a dialog that the first opened. */
+const DOUBLE = 300;
+let opening = 0;
+text.addEventListener("pointerdown", () => clearTimeout(opening));
 text.addEventListener("click", (event) => {
+  clearTimeout(opening);
   if (event.target.closest(".stripe")) return;
   const said = saidOf(event.target);
   if (said) makeCurrent(said);
-  if (!document.getSelection().isCollapsed) return;
+  if (event.detail > 1 || !document.getSelection().isCollapsed) return;
   const point = pointUnder(event.clientX, event.clientY);
   if (point === null) return;
   cursor = anchor = cursorAt(point);
-  openChooser(touching(point, point + 1));
+  opening = setTimeout(() => {
+    if (!document.querySelector("dialog[open]")) openChooser(touching(point, point + 1));
+  }, DOUBLE);
 });
 
 let hovering = 0;
@@ -849,10 +912,20 @@ window.addEventListener("resize", drawCaret);
 /* ---- the bar for a selection by mouse or touch --------------------------------------------------------------------------- */
 
 const bar = $("selection-bar");
+const turnNumber = (said) => said.parentElement.dataset.turn;
+
+/* How much is selected: a drag that ended beside the text may have taken far more than was meant. */
+function sizeOf([start, end]) {
+  const n = end - start;
+  const [first, last] = [turnNumber(turnAt(start)), turnNumber(turnAt(end - 1))];
+  const signs = `${n.toLocaleString("en-GB")} character${n === 1 ? "" : "s"}`;
+  return first === last ? signs : `${signs}, turns ${first} to ${last}`;
+}
+
 function showBar() {
   const span = mayEdit ? selectedSpan() : null;
   bar.hidden = !span;
-  if (span) $("bar-words").textContent = `${span[1] - span[0]} characters`;
+  if (span) $("bar-words").textContent = sizeOf(span);
 }
 let settling = 0;
 document.addEventListener("selectionchange", () => {
@@ -889,6 +962,7 @@ $("code-tree").addEventListener("mouseleave", () => paint("hovered", []));
 
 let memoSpan = null;
 function openMemo() {
+  hold();
   memoSpan = selectedSpan() ?? (current ? [startOf(current), endOf(current)] : null);
   if (!memoSpan) {
     tell("Select some words first, or go to a turn.", true);
@@ -902,8 +976,11 @@ $("memo-cancel").addEventListener("click", () => $("memo-dialog").close());
 $("memo-form").addEventListener("submit", async (event) => {
   event.preventDefault();
   const body = $("memo-body").value.trim();
-  if (!body) return;
+  const save = event.submitter ?? $("memo-form").querySelector("[type=submit]");
+  if (!body || save.disabled) return;
+  save.disabled = true; // a double click is one memo
   const data = await ask(desk.dataset.memo, { start: memoSpan[0], end: memoSpan[1], body });
+  save.disabled = false;
   if (!data) return; // what was written stays in the open dialog
   $("memo-dialog").close();
   const item = document.createElement("li");
@@ -923,7 +1000,7 @@ function search() {
   hits = [];
   hitAt = -1;
   if (wanted.length > 1) {
-    const pattern = new RegExp(wanted.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&"), "giu");
+    const pattern = new RegExp(wanted.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&"), "giu");
     for (const said of turns()) {
       for (const hit of said.textContent.matchAll(pattern)) hits.push([said, hit.index, hit.index + hit[0].length]);
     }
@@ -965,6 +1042,7 @@ $("find").addEventListener("input", () => {
 
 const stripesOn = $("stripes-on");
 const LANE = 9;
+const STRIPE = 8; // a stripe and the gap before its label
 const LABEL = 15;
 
 function drawStripes(turn) {
@@ -984,39 +1062,52 @@ function drawStripes(turn) {
       else extent.set(id, [rect.top - top, rect.bottom - top]);
     }
   }
-  const lanes = [];
-  let below = -Infinity; // where the label before ends: labels never cover one another
+  const placed = inLanes(here.filter((span) => extent.has(String(span[2]))), (span) => extent.get(String(span[2])));
+  if (!placed.length) return;
   const host = document.createElement("div");
   host.className = "stripes";
   host.setAttribute("aria-hidden", "true"); // the list beside the text says the same
-  for (const span of here) {
-    const place = extent.get(String(span[2]));
-    if (!place) continue;
-    let lane = lanes.findIndex((bottom) => bottom <= place[0]);
-    if (lane < 0) lane = lanes.length;
-    lanes[lane] = place[1];
+  const room = Number.parseFloat(getComputedStyle(turn).getPropertyValue("--lanes")) - STRIPE;
+  const most = Math.max(...placed.map(([, lane]) => lane));
+  const gap = most ? Math.min(LANE, room / most) : LANE; // many codings stand closer, none is cut off
+  let below = -Infinity; // where the label before ends: labels never cover one another
+  for (const [span, lane] of placed) {
+    const [from, to] = extent.get(String(span[2]));
     const stripe = document.createElement("button");
     stripe.type = "button";
     stripe.tabIndex = -1;
     stripe.className = `stripe c${codes[span[3]][2]}`;
     stripe.title = nameOf(span);
-    stripe.style.insetBlockStart = `${place[0]}px`;
-    stripe.style.blockSize = `${place[1] - place[0]}px`;
-    stripe.style.insetInlineStart = `${lane * LANE}px`;
+    stripe.style.insetBlockStart = `${from}px`;
+    stripe.style.blockSize = `${to - from}px`;
+    stripe.style.insetInlineStart = `${lane * gap}px`;
     if (span[0] >= startOf(said)) {
       const label = document.createElement("span");
       label.textContent = nameOf(span);
-      const labelTop = Math.max(place[0], below);
+      const labelTop = Math.max(from, below);
       below = labelTop + LABEL;
-      label.style.insetBlockStart = `${labelTop - place[0]}px`;
-      label.style.insetInlineStart = `${Math.max(0, 3 - lane) * LANE + 8}px`;
+      label.style.insetBlockStart = `${labelTop - from}px`;
+      label.style.insetInlineStart = `${(most - lane) * gap + STRIPE}px`; // to the right of every stripe
       stripe.append(label);
     }
+    stripe.addEventListener("pointerdown", (event) => event.preventDefault()); // keeps the selection, to resize to
     stripe.addEventListener("mouseenter", () => paint("hovered", rangesOver(span[0], span[1]), 2));
     stripe.addEventListener("click", () => openChooser([span]));
     host.append(stripe);
   }
   turn.append(host);
+}
+
+/* Each span with the first lane that is free where it begins. */
+function inLanes(list, placeOf) {
+  const ends = [];
+  return list.map((span) => {
+    const [from, to] = placeOf(span);
+    let lane = ends.findIndex((end) => end <= from);
+    if (lane < 0) lane = ends.length;
+    ends[lane] = to;
+    return [span, lane];
+  });
 }
 
 const watch = new IntersectionObserver(
