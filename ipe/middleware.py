@@ -37,6 +37,10 @@ class Headers:
         return response
 
 
+def wants_json(request: HttpRequest) -> bool:
+    return request.path.startswith("/api/") or "application/json" in request.headers.get("Accept", "")
+
+
 class DomainErrors:
     """The one page handler and the one JSON handler of the error tree."""
 
@@ -54,10 +58,7 @@ class DomainErrors:
                 "refused",
                 extra={"request_id": getattr(request, "id", ""), "user": str(request.user.pk or "")},
             )
-        wants_json = request.path.startswith("/api/") or "application/json" in request.headers.get(
-            "Accept", ""
-        )
-        if wants_json:
+        if wants_json(request):
             return JsonResponse({"error": error.message, "fields": error.fields}, status=error.status)
         return render(request, "error.html", {"error": error}, status=error.status)
 

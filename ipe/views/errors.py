@@ -6,10 +6,12 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 
+from ipe.middleware import wants_json
+
 
 def _answer(request: HttpRequest, status: int, words: str) -> HttpResponse:
-    if request.path.startswith("/api/"):
-        return JsonResponse({"error": words}, status=status)
+    if wants_json(request):
+        return JsonResponse({"error": words, "fields": {}}, status=status)
     return render(request, f"{status}.html", {"words": words}, status=status)
 
 
@@ -28,8 +30,8 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 def server_error(request: HttpRequest) -> HttpResponse:
     """Drawn without the request: what broke the page may break its navigation as well."""
     words = "Something went wrong on our side. Nothing of your last step was saved."
-    if request.path.startswith("/api/"):
-        return JsonResponse({"error": words}, status=500)
+    if wants_json(request):
+        return JsonResponse({"error": words, "fields": {}}, status=500)
     return HttpResponse(render_to_string("500.html", {"words": words}), status=500)
 
 

@@ -5,6 +5,7 @@ import json
 import re
 
 import pytest
+from django.test import Client
 from django.urls import reverse
 
 from tests.conftest import PASSWORD
@@ -71,6 +72,37 @@ def test_error_as_json_where_json_is_asked_for(study, outsider, login):
     answer = login(outsider).get("/s/trial/", headers={"Accept": "application/json"})
     assert answer.status_code == 404
     assert json.loads(answer.content)["fields"] == {}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "sent", "status"),
+    [
+        ("get", "/api/s/trial/nowhere/", {}, 404),
+        ("get", "/api/s/no-such/indicators/", {}, 404),
+        ("post", "/api/s/trial/indicators/", {}, 403),
+        ("get", "/api/s/trial/indicators/", {"accept": "text/html"}, 406),
+        ("get", "/s/trial/nowhere/", {"accept": "application/json"}, 404),
+        ("post", "/s/trial/settings/", {"accept": "application/json"}, 403),
+    ],
+)
+def test_every_error_in_json_has_one_shape(study, lead, method, path, sent, status):
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(lead)
+    answer = getattr(client, method)(path, headers=sent)
+    told = json.loads(answer.content)
+    assert (answer.status_code, told.keys(), told["fields"]) == (status, {"error", "fields"}, {})
+    assert told["error"]
+
+
+def test_a_method_that_is_not_there_is_told_in_the_same_shape(study, lead, login):
+    answer = login(lead).post("/api/s/trial/indicators/")
+    assert (answer.status_code, answer.json()["fields"]) == (405, {})
+    assert "POST" in answer.json()["error"]
+
+
+def test_an_anonymous_caller_is_told_in_the_same_shape(client, study):
+    answer = client.get("/api/s/trial/indicators/")
+    assert (answer.status_code, answer.json().keys()) == (403, {"error", "fields"})
 
 
 def test_session_ends_after_its_longest_time(study, lead, login, clock):
