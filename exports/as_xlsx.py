@@ -93,7 +93,7 @@ class _Book:
                 "alignment": wrap,
             },
             "text": {"alignment": wrap},
-            "guarded": {"alignment": wrap, "quotePrefix": True},
+            "guarded text": {"alignment": wrap, "quotePrefix": True},
             "link": {"alignment": wrap, "font": Font(color=_TEAL, underline="single")},
             "hidden": {
                 "alignment": Alignment(vertical="top", horizontal="right"),
@@ -110,6 +110,8 @@ class _Book:
             ending = f".{'0' * places}" if places else ""
             looks[f"percent{places}"] = {"alignment": top, "number_format": f"0{ending}%"}
             looks[f"number{places}"] = {"alignment": top, "number_format": f"0{ending}"}
+        for name in ("header", "link", "title", "label"):
+            looks[f"guarded {name}"] = looks[name] | {"quotePrefix": True}
         scratch = self.book.create_sheet("styles")
         styles = {}
         for name, look in looks.items():
@@ -248,7 +250,7 @@ class _Book:
         made = WriteOnlyCell(sheet)
         made._value = text
         made.data_type = "s"
-        made._style = self.styles["guarded" if look == "text" and is_formula(text) else look]
+        made._style = self.styles[f"guarded {look}" if is_formula(text) else look]
         return made
 
     def _rich(self, sheet: WriteOnlyWorksheet, cell: Rich) -> WriteOnlyCell:
@@ -261,7 +263,8 @@ class _Book:
             made._value = self._runs(cell.runs)
             made.data_type = "s"
             is_link = bool(target) and all(run.link for run in cell.runs)
-            made._style = self.styles["guarded" if is_formula(whole) else "link" if is_link else "text"]
+            look = "link" if is_link else "text"
+            made._style = self.styles[f"guarded {look}" if is_formula(whole) else look]
         if target:
             made._hyperlink = Hyperlink(ref="", location=target)
         if cell.comment:

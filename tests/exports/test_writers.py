@@ -168,6 +168,15 @@ def test_no_cell_of_a_workbook_is_a_formula():
     assert b"<f " not in sheets
 
 
+def test_titles_headings_and_sheet_names_stay_text_when_somebody_edits_them():
+    """A spreadsheet reads a cell anew when it is edited; only the quote prefix keeps "=…" from running then."""
+    table = Table.of("=2+2", [Column("a", "=1+1"), Column("b", "-b")], [["x", "y"]], notes=("=n",))
+    book = openpyxl.load_workbook(io.BytesIO(as_xlsx.write(table)))
+    texts = [cell for sheet in book for row in sheet.iter_rows() for cell in row if cell.value]
+    assert {cell.value for cell in texts if cell.quotePrefix} >= {"=2+2", "=1+1", "-b"}
+    assert not [cell.value for cell in texts if cell.value[0] in "=+-@" and not cell.quotePrefix]
+
+
 def test_rich_cells_keep_their_runs_comments_and_links():
     rich = Rich(
         (
