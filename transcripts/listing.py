@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from django.db.models import F
 
 from ipe.errors import NotReady
-from transcripts.models import Document, DocumentState, OriginalTurn
+from transcripts.models import Document, DocumentState, OriginalTurn, Replacement
 from transcripts.offsets import Span
 from transcripts.rights import require_open
 
@@ -53,3 +54,23 @@ def label_spans(document: Document) -> list[Span]:
 
 def turn_spans(document: Document) -> list[Span]:
     return list(OriginalTurn.objects.filter(document=document).values_list("start", "end"))
+
+
+BATCH = 500  # a word that stands everywhere in a long text is a thousand rows
+
+
+def make_way(document: Document, spans: Sequence[Span]) -> None:
+    """Remove every row of the list that one of the spans overlaps."""
+    covered = bytearray(max(end for _, end in spans))
+    for start, end in spans:
+        covered[start:end] = b"\1" * (end - start)
+    rows = Replacement.objects.filter(document=document)
+    gone = [pk for pk, start, end in rows.values_list("pk", "start", "end") if any(covered[start:end])]
+    for at in range(0, len(gone), BATCH):
+        rows.filter(pk__in=gone[at : at + BATCH]).delete()
+
+
+def add_rows(rows: Sequence[Replacement]) -> None:
+    """Rows that differ only in where they stand: what holds for the first holds for all."""
+    rows[0].full_clean()
+    Replacement.objects.bulk_create(rows, batch_size=BATCH)

@@ -21,6 +21,7 @@ from ipe.errors import Conflict, Invalid, NotReady
 from transcripts import sealing
 from transcripts.clearing import label_edits, next_version, replacement_edits
 from transcripts.identifiers import folded, places_of
+from transcripts.listing import add_rows, make_way
 from transcripts.models import (
     Category,
     Document,
@@ -192,7 +193,7 @@ def redact(
         new = next_version(held, old, edits, by=by)
     else:
         new = _through_the_list(held, original, old, edits, category, entity, by)
-    if entity is not None:
+    if entity is not None and is_clear_of(spans[0], old.placeholders):
         sealing.add_names(entity, [needle])
     left = rooms.found_for(by, held.evaluation, needle)
     audit.record(
@@ -243,24 +244,26 @@ def _through_the_list(
     text = sealing.text_of(original)
     before = ordered(old.edits)
     back = Mover(before)
-    for edit in edits:
-        start, end = back.back((edit.start, edit.end))
-        Replacement.objects.filter(document=document, start__lt=end, end__gt=start).delete()
-        row = Replacement(
-            id=uuid.uuid4(),
-            document=document,
-            start=start,
-            end=end,
-            category=category,
-            entity=entity,
-            text=edit.text,
-            status=ReplacementStatus.ACCEPTED,
-            found_by="redaction",
-            decided_by=by,
-            decided_at=timezone.now(),
-        )
-        row.full_clean()
-        row.save(force_insert=True)
+    spans = [back.back((edit.start, edit.end)) for edit in edits]
+    make_way(document, spans)
+    add_rows(
+        [
+            Replacement(
+                id=uuid.uuid4(),
+                document=document,
+                start=start,
+                end=end,
+                category=category,
+                entity=entity,
+                text=edit.text,
+                status=ReplacementStatus.ACCEPTED,
+                found_by="redaction",
+                decided_by=by,
+                decided_at=timezone.now(),
+            )
+            for edit, (start, end) in zip(edits, spans, strict=True)
+        ]
+    )
     rendered = render(text, replacement_edits(document), label_edits(document))
     return next_version(document, old, edits, by=by, expected=rendered.text, over_original=rendered.edits)
 

@@ -19,7 +19,7 @@ from ipe import audit
 from ipe.errors import Conflict, Invalid, NotFound
 from transcripts import sealing
 from transcripts.identifiers import folded, places_of, variants
-from transcripts.listing import changed, label_spans, opened, turn_spans
+from transcripts.listing import add_rows, changed, label_spans, make_way, opened, turn_spans
 from transcripts.models import (
     NAMED_CATEGORIES,
     SEVERAL,
@@ -310,19 +310,18 @@ def add(
             for span in places_of(original, surface)
             if span != (start, end) and is_clear_of(span, [*accepted, *labels]) and not crosses(span, turns)
         ]
-    rows = []
-    for at, until in spans:
-        Replacement.objects.filter(document=held, start__lt=until, end__gt=at).delete()
-        rows.append(Replacement(document=held, start=at, end=until, category=category, found_by="hand"))
+    make_way(held, spans)
+    rows = [
+        Replacement(id=uuid.uuid4(), document=held, start=at, end=until, category=category, found_by="hand")
+        for at, until in spans
+    ]
     made, shown = _resolve(
         held, rows[0], original[start:end], entity=entity, word=word, text=text, is_new=is_new
     )
     for row in rows:
         row.entity, row.text = made, shown
         row.status, row.decided_by, row.decided_at = ReplacementStatus.ACCEPTED, by, timezone.now()
-        row.id = uuid.uuid4()
-        row.full_clean()
-        row.save(force_insert=True)
+    add_rows(rows)
     _decided(held, "replacement.added", rows, made, by)
     return rows
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from ipe import rooms
 from ipe.errors import Conflict, Invalid, NotFound, NotReady, Refused
 from ipe.models import AuditEvent
 from tests.transcripts.conftest import text_of
 from transcripts import clearing, erasing, finding, redaction, review
-from transcripts.models import Replacement, Turn, Version
+from transcripts.models import EntityName, Replacement, Turn, Version
+from transcripts.naming import entity_of_participant
 from transcripts.offsets import Edit, Mover
 
 TEXT = (
@@ -150,7 +153,6 @@ def test_the_places_to_finish_tell_nobody_whose_name_it_is(
 
 def test_no_pseudonym_of_another_sites_person_can_be_used(study, cleared, researcher, person, site_b):
     from transcripts.forms import AddForm
-    from transcripts.naming import entity_of_participant
 
     theirs = entity_of_participant(person("P-090", "Somebody Elsewhere", site=site_b))
     ours = entity_of_participant(person("P-014", "Somebody Here"))
@@ -210,3 +212,30 @@ def test_only_a_cleared_text_is_redacted(in_review, researcher):
     document = in_review(researcher, TEXT)
     with pytest.raises(NotReady, match="no cleared text"):
         redact(document, researcher)
+
+
+def test_a_placeholder_that_is_redacted_becomes_nobodys_name(cleared, researcher, person):
+    """What a reader saw as [Place 1] is not what the person or place is called."""
+    entity = entity_of_participant(person("P-014", "Somebody Here"))
+    document = cleared(researcher, TEXT)
+    redact(document, researcher, words="Place 1", entity=entity, text="", everywhere=False)
+    assert "[P-014]" in text_of(document)
+    assert not EntityName.objects.filter(entity=entity).exists()
+    redact(document, researcher, entity=entity, text="", version_number=2)
+    assert EntityName.objects.filter(entity=entity).count() == 1
+
+
+def test_words_that_stand_everywhere_are_replaced_in_few_queries(cleared, researcher, in_review):
+    long = TEXT + "INT: And the oddball?\nP1: An oddball, that oddball.\n" * 20
+
+    def queries(act) -> int:
+        with CaptureQueriesContext(connection) as caught:
+            act()
+        return len(caught)
+
+    few = queries(lambda: redact(cleared(researcher, TEXT), researcher))
+    assert queries(lambda: redact(cleared(researcher, long), researcher)) <= few + 10
+    words = {"words": "oddball", "category": "person", "text": "a man", "by": researcher}
+    document = in_review(researcher, long + "INT: Yes.\n")
+    assert queries(lambda: review.add_words(document, **words)) < 40
+    assert Replacement.objects.filter(document=document, text="[a man]").count() == 63
