@@ -97,7 +97,7 @@ def add_person(
         Refused, NotFound: No right to add people at this site.
         Invalid: A detail is missing or not acceptable.
         Conflict: Somebody with this e-mail address, or this name and telephone number, is in the study
-        already.
+        already; or only a name is given that somebody of the site has.
     """
     _check_site(evaluation, site, wave, by)
     plain = contact.checked(details)
@@ -112,6 +112,8 @@ def add_person(
             "This person is already in the study.",
             fields={"email" if plain.get("email") else "phone": f"See {code}."},
         )
+    for namesake in _namesakes(site, [_listed(plain)]):
+        raise Conflict("Somebody of the site has this name.", fields={"name": f"This name {namesake.text}"})
     family = _family(evaluation, site, family_code)
     if family_code and family is None:
         raise Invalid(

@@ -340,6 +340,16 @@ def test_add_person_twice_is_told_where_they_are(add):
     assert caught.value.fields == {"email": "See P-001."}
 
 
+def test_add_person_twice_by_name_alone(add, site_b, other_site):
+    add("Ann Ó Briain")
+    with pytest.raises(Conflict) as caught:
+        add("ann  Ó BRIAIN")
+    assert caught.value.fields["name"].startswith("This name is that of P-001.")
+    assert add("Ann Ó Briain", details={"phone": "01632 960111"}).code == "P-002"
+    # Otherwise it would tell that somebody of this name is at the other site.
+    assert add("Ann Ó Briain", site=site_b, by=other_site).code == "P-003"
+
+
 def test_add_person_without_a_name_or_with_bad_details(add):
     for name, details, field in (
         (" ", {}, "name"),

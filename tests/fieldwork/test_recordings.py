@@ -41,7 +41,8 @@ def test_recording_of_a_cancelled_activity(book, consented, fieldwork):
 
 
 def test_recording_by_others(book, consented, lead, data_protection, other_site, researcher):
-    assigned, unassigned = book(consented()), book(consented(), researchers=[])
+    one, two = consented(2)
+    assigned, unassigned = book([one]), book([two], researchers=[])
     for user, refusal in ((lead, Refused), (data_protection, Refused), (other_site, NotFound)):
         with pytest.raises(refusal):
             recordings.add_recording(assigned, upload=SOUND, by=user)
