@@ -355,12 +355,16 @@ def apply(mapping: MappingPart, sheet: Sheet, instrument: InstrumentSpec) -> Rea
     labels = {name: sheet.columns[place].label for name, place in at.items()}
     reader = _RowReader(mapping, instrument, at, labels)
     given = []
+    first_rows: dict[str, int] = {}
     for row in kept:
         one = reader.read(row.line, is_finished=row.is_finished, faults=faults)
-        if one.n_answers:
-            given.append(one)
-        else:
+        if not one.n_answers:
             skipped.append(Skipped(row.line.number, "no answers"))
+            continue
+        given.append(one)
+        first = first_rows.setdefault(one.participant.casefold(), one.row) if one.participant else one.row
+        if first != one.row:
+            faults.append(Fault(one.row, labels["participant"], f"the participant of row {first} again."))
     return Read(tuple(given), tuple(sorted(skipped, key=lambda s: s.row)), tuple(faults), len(sheet.lines))
 
 
@@ -497,6 +501,8 @@ def _number(cell: str, item: ItemSpec) -> tuple[Decimal | None, str]:
     try:
         number = Decimal(cell)
     except InvalidOperation:
+        return None, "this is not a number."
+    if "_" in cell:  # which Python reads as 10 in 1_0
         return None, "this is not a number."
     if not number.is_finite():
         return None, "this is not a number."

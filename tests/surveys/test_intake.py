@@ -267,6 +267,28 @@ def test_linked_survey_names_active_participants_and_skips_the_others(
     assert vault.open_sealed(scope, bytes(answer.text_sealed), where=answer.where) == "mine"
 
 
+def test_a_participant_who_stands_twice_in_a_linked_file_is_counted_by_nobody(
+    study, instrument, wave, site_a, lead
+):
+    instrument.is_linked = True
+    instrument.save()
+    part = mapping.checked(
+        {
+            "mapping": 1,
+            "name": "linked",
+            "respondent": {"participant": {"column": "who"}},
+            "items": {"useful": {"column": "useful"}},
+        }
+    )
+    rows = [{"who": "P-001", "useful": "Agree"}, {"who": "P-002"}, {"who": "p-001", "useful": "Disagree"}]
+    data = as_csv(rows, ["who", "useful"])
+    draft = intake.open_intake(instrument, wave=wave(site_a, "12m"), file_name="a.csv", data=data, by=lead)
+    intake.choose_mapping(draft, mapping=intake.save_mapping(instrument, part=part, by=lead), by=lead)
+    with pytest.raises(BadFile, match="row 4, “who”: the participant of row 2 again"):
+        intake.confirm(draft, by=lead)
+    assert not Response.objects.exists()
+
+
 def test_who_withdraws_between_reading_and_storing_is_left_out(study, instrument, wave, site_a, lead):
     from consent.models import Participant
     from surveys import storing

@@ -90,12 +90,16 @@ def test_several_choices_numbers_and_texts():
         "12.5",
         {"more": "=cmd"},
     )
-    wrong = read("p,l,m\nNone;Mental health,900,\nDomestic abuse,many,\nDomestic abuse,NaN,\n", items=items)
+    wrong = read(
+        "p,l,m\nNone;Mental health,900,\nDomestic abuse,many,\nDomestic abuse,NaN,\nDomestic abuse,1_0,\n",
+        items=items,
+    )
     assert [str(fault) for fault in wrong.faults] == [
         "row 2, “p”: “not applicable” or “don’t know” stands beside an answer.",
         "row 2, “l”: this is more than 80, the most that is possible.",
         "row 3, “l”: this is not a number.",
         "row 4, “l”: this is not a number.",
+        "row 5, “l”: this is not a number.",
     ]
 
 
