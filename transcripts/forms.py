@@ -144,7 +144,9 @@ class TurnForm(forms.Form):
     """What to do with one turn. `at` is a code point offset; without scripts a turn is split before given
     words."""
 
-    do = forms.ChoiceField(choices=[("speaker", "speaker"), ("join", "join"), ("split", "split")])
+    DO = ("speaker", "new", "join", "split")
+
+    do = forms.ChoiceField(choices=[(name, name) for name in DO])
     speaker = forms.ModelChoiceField(Speaker.objects.none(), required=False)
     at = forms.IntegerField(required=False, min_value=0)
     before = forms.CharField(required=False, max_length=200, strip=True)

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from ipe.models import Evaluation, User, Wave
 
 INTERVIEWERS = re.compile(
-    r"(?:int|interviewer|i|iv|ivr|researcher|res|facilitator|fac|moderator|mod|observer)\W*\d{0,2}$",
+    r"(?:int|interviewer|i|iv|ivr|researcher|res|facilitator|fac|moderator|mod|observer|q|question)"
+    r"\W*\d{0,2}(?:\s*\([^()]*\))?$",
     re.IGNORECASE,
 )
 MAX_SPEAKERS = 60
@@ -370,6 +371,28 @@ def set_turn_speaker(document: Document, *, ordinal: int, speaker: Speaker | Non
     if not n:
         raise NotFound("There is no such turn in this document.")
     return _changed(held, "document.turn_corrected", by, turns=n)
+
+
+@transaction.atomic
+def add_speaker(document: Document, *, ordinal: int, by: User) -> Speaker:
+    """Somebody whom no label names says this turn; who it is, is said with the other speakers.
+
+    Raises
+        Invalid: There are as many speakers as a document may have. NotFound: no such turn.
+        NotReady: already confirmed. Refused, NotFound: no right to this original.
+    """
+    held = _opened(document, by)
+    rows = Speaker.objects.filter(document=held)
+    labels = set(rows.values_list("label", flat=True))
+    if len(labels) >= MAX_SPEAKERS:
+        raise Invalid(f"A document has at most {MAX_SPEAKERS} speakers.")
+    free = next(f"Speaker {n}" for n in range(1, len(labels) + 2) if f"Speaker {n}" not in labels)
+    last = rows.aggregate(last=Max("order"))["last"]
+    speaker = Speaker(document=held, order=0 if last is None else last + 1, label=free)
+    speaker.full_clean(exclude=["sealed_label"])
+    speaker.save(force_insert=True)
+    set_turn_speaker(held, ordinal=ordinal, speaker=speaker, by=by)
+    return speaker
 
 
 @transaction.atomic

@@ -43,7 +43,7 @@ class Reading:
 
 CLOCK = r"(?:\d{1,3}:)?\d{1,2}:\d{2}(?:[.,]\d{1,3})?"
 _SPACE = r"[^\S\n]"
-_NAME = r"[^\W\d_][^:\n\t\[\]()<>]{0,39}?"
+_NAME = r"[^\W\d_][^:\n\t\[\]<>]{0,39}?"
 # Name and colon, with a time code before the name, after it in brackets, or after it plain.
 _COLON = re.compile(
     rf"^{_SPACE}*(?:[\[(]?(?P<before>{CLOCK})[\])]?{_SPACE}+)?(?P<name>{_NAME}|[A-Z]{{1,3}}\d{{1,2}}){_SPACE}*"
@@ -55,10 +55,17 @@ _LINE = re.compile(
     rf"^{_SPACE}*(?P<name>{_NAME})(?:{_SPACE}{{2,}}|\t|{_SPACE}*(?=[\[(])|{_SPACE}(?=\d))[\[(]?(?P<after>{CLOCK})[\])]?{_SPACE}*$",
     re.MULTILINE,
 )
+# A row of a table: the name in a cell of its own, with or without a cell for the time.
+_ROW = re.compile(
+    rf"^(?:[\[(]?(?P<before>{CLOCK})[\])]?\t)?(?P<name>{_NAME})(?:\t[\[(]?(?P<after>{CLOCK})[\])]?)?\t(?=\S)",
+    re.MULTILINE,
+)
 _ARROW = re.compile(rf"^{_SPACE}*(?P<from>{CLOCK}){_SPACE}+-->{_SPACE}+{CLOCK}[^\n]*$", re.MULTILINE)
 _VOICE = re.compile(r"<v(?:\.[^\s>]{0,100})?\s{1,10}(?P<name>[^>\n]{1,200})>")
 _BLANK = re.compile(rf"\n(?:{_SPACE}*\n)+")
 _TITLE = re.compile(r"^(?:Dr|Mr|Mrs|Ms|Prof|Rev)\.\s")
+# Labels when there are several of them, and the heading of something else when there is one.
+_TOGETHER = frozenset(["question", "q", "answer", "speaker", "name", "who"])
 # Words that open a line and a colon without speaking.
 _NOT_SPEAKERS = frozenset(
     [
@@ -87,9 +94,6 @@ _NOT_SPEAKERS = frozenset(
         "start",
         "end",
         "page",
-        "question",
-        "q",
-        "answer",
         "https",
         "http",
         "however",
@@ -146,14 +150,37 @@ def _is_label(name: str) -> bool:
 
 
 def _looks_like_a_name(name: str) -> bool:
-    return len(name.split()) <= 4 and all(not word[0].islower() for word in name.split())
+    words = [word.lstrip("(") for word in name.split()]
+    return len(words) <= 4 and all(word and not word[0].islower() for word in words)
 
 
-def _labels(text: str) -> list[tuple[int, Span, str, int | None]]:
+Label = tuple[int, Span, str, int | None]
+
+
+def _labels(text: str) -> list[Label]:
     """(where what was said begins, label, name, time) of each label. One that speaks once must look like a
     name."""
-    found: list[tuple[int, Span, str, int | None]] = []
-    for pattern in (_COLON, _LINE):
+    found = max(_matches(text, (_COLON, _LINE)), _rows(text), key=len)
+    spoken = Counter(name for _, _, name, _ in found)
+    return [
+        row
+        for row in found
+        if spoken[row[2]] > 1 or (_looks_like_a_name(row[2]) and row[2].casefold() not in _TOGETHER)
+    ]
+
+
+def _rows(text: str) -> list[Label]:
+    """Labels in the first cells of a table, when most lines are such rows: other tables hold other things."""
+    found = _matches(text, (_ROW,))
+    spoken = Counter(name for _, _, name, _ in found)
+    n_again = sum(n for n in spoken.values() if n > 1)
+    n_lines = sum(bool(line.strip()) for line in text.split("\n"))
+    return found if 2 * n_again > n_lines else []
+
+
+def _matches(text: str, patterns: Iterable[re.Pattern[str]]) -> list[Label]:
+    found: list[Label] = []
+    for pattern in patterns:
         for match in pattern.finditer(text):
             name = match["name"].rstrip()
             if _is_label(name):
@@ -161,9 +188,7 @@ def _labels(text: str) -> list[tuple[int, Span, str, int | None]]:
                 clock = groups.get("before") or groups.get("after")
                 span = (match.start("name"), match.start("name") + len(name))
                 found.append((match.end(), span, name, milliseconds(clock) if clock else None))
-    found.sort()
-    spoken = Counter(name for _, _, name, _ in found)
-    return [row for row in found if spoken[row[2]] > 1 or _looks_like_a_name(row[2])]
+    return sorted(found)
 
 
 def _by_labels(text: str) -> list[Turn]:

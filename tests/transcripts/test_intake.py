@@ -194,3 +194,31 @@ def test_a_speaker_left_without_turns_is_looked_for_before_it_goes(upload, resea
     assert document.speakers.count() == 2
     [row] = document.replacements.all()
     assert text[row.start : row.end] == "kezz"
+
+
+def test_a_text_without_labels_is_given_its_speakers(upload, researcher, person):
+    document = upload(researcher, "How did it go?\n\nWell enough.\n\nAnd then?\n\nThen it rained.\n")
+    assert not document.speakers.exists()
+    one = intake.add_speaker(document, ordinal=1, by=researcher)
+    other = intake.add_speaker(document, ordinal=2, by=researcher)
+    intake.set_turn_speaker(document, ordinal=3, speaker=one, by=researcher)
+    intake.set_turn_speaker(document, ordinal=4, speaker=other, by=researcher)
+    choices = [
+        SpeakerChoice(one.pk, "interviewer"),
+        SpeakerChoice(other.pk, participant=person("P-1", "A").pk),
+    ]
+    intake.set_speakers(document, choices, by=researcher)
+    document = intake.confirm_turns(document, by=researcher)
+    assert [label for label, _ in said(document)] == ["INT", "P-1", "INT", "P-1"]
+    with pytest.raises(NotReady, match="confirmed"):
+        intake.add_speaker(document, ordinal=1, by=researcher)
+
+
+def test_nobody_is_added_to_a_turn_that_is_not_there(upload, researcher, fieldwork, lead):
+    document = upload(fieldwork)
+    with pytest.raises(NotFound):
+        intake.add_speaker(document, ordinal=99, by=fieldwork)
+    for user in (researcher, lead):
+        with pytest.raises(Refused):
+            intake.add_speaker(document, ordinal=1, by=user)
+    assert document.speakers.count() == 2

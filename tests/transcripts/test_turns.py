@@ -174,3 +174,31 @@ def test_turns_of_any_text_lie_in_order_inside_it(text, style):
         assert (turn.start, turn.end) == trimmed(text, turn.start, turn.end)
         if turn.label:
             assert text[slice(*turn.label)] == turn.speaker
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Q: How was it?\nA: Slow.\nQ: And then?\nA: Slower.",
+        "Question: How was it?\nAnswer: Slow.\nQuestion: And then?\nAnswer: Slower.",
+        "Interviewer (AB): How was it?\nParticipant 2 (F): Slow.\n"
+        "Interviewer (AB): And then?\nParticipant 2 (F): Slower.",
+        "Project: Heron\nSpeaker\tWords\nINT\tHow was it?\nMary Okafor\tSlow.\nINT\tAnd then?\nMary Okafor\tSlower.",
+        "INT\t00:12\tHow was it?\nP-014\t00:15\tSlow.\nINT\t00:20\tAnd then?\nP-014\t00:30\tSlower.",
+        "00:12\tINT\tHow was it?\n00:15\tP-014\tSlow.\n00:20\tINT\tAnd then?\n00:30\tP-014\tSlower.",
+    ],
+)
+def test_dialogues_in_other_shapes_have_two_voices(text):
+    found = read(text).turns
+    assert [text[t.start : t.end] for t in found] == ["How was it?", "Slow.", "And then?", "Slower."]
+    assert [turn.speaker for turn in found] == [found[0].speaker, found[1].speaker] * 2
+    assert len(read(text).speakers) == 2
+
+
+def test_a_table_of_other_things_has_no_speakers():
+    assert read("Name\tAge\nMary\t34\nTom\t35\nAnn\t36").speakers == {}
+    assert read("INT: Why?\nMary: So\ttabs\there.\nINT: I.\nMary: Yes.").speakers == {"INT": 2, "Mary": 2}
+
+
+def test_an_aside_after_one_word_is_no_speaker():
+    assert said("INT: Why?\nMary: So.\nYes (laughs): well.\nINT: I.\nMary: Yes.")[1][1].endswith("well.")

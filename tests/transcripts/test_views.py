@@ -203,7 +203,12 @@ def test_turns_are_corrected_by_forms(study, upload, login, researcher):
     url = at("turn", study, document, ordinal=1)
     assert client.post(url, {"do": "split", "before": "because"}).status_code == 302
     assert document.original_turns.count() == 5
-    assert client.post(url, {"do": "split", "before": "not there"}).status_code == 400
+    answer = client.post(url, {"do": "split", "before": "not there"})
+    assert answer.status_code == 400
+    assert "Turn 1 was not changed" in answer.content.decode()
+    assert "Type the words with which the second speaker begins" in answer.content.decode()
+    assert client.post(url, {"do": "new"}).status_code == 302
+    assert document.original_turns.first().speaker.label == "Speaker 2"
     assert client.post(at("turn", study, document, ordinal=2), {"do": "join"}).status_code == 302
     assert document.original_turns.count() == 4
 

@@ -56,7 +56,12 @@ def turns(request: MemberRequest, study: Evaluation, pk: uuid.UUID) -> HttpRespo
 
 
 def _turns_page(
-    request: MemberRequest, study: Evaluation, document: Document, form: SpeakersForm, error: str = ""
+    request: MemberRequest,
+    study: Evaluation,
+    document: Document,
+    form: SpeakersForm,
+    turn_form: TurnForm | None = None,
+    ordinal: int = 0,
 ) -> HttpResponse:
     blocks, speakers = frames.turns_preview(document)
     typed = {row.pk: (label, n) for row, label, n in speakers}
@@ -69,10 +74,12 @@ def _turns_page(
         "speakers": [row for row, _, _ in speakers],
         "n_turns": sum(block.ordinal is not None for block in blocks),
         "style_form": StyleForm(),
-        "error": error,
+        "turn_form": turn_form,
+        "ordinal": ordinal,
         "crumbs": crumbs(study),
     }
-    return page(request, "transcripts/turns.html", context, status=400 if form.errors or error else 200)
+    has_errors = form.errors or turn_form is not None
+    return page(request, "transcripts/turns.html", context, status=400 if has_errors else 200)
 
 
 @study_page("originals.read", "originals.add")
@@ -93,15 +100,23 @@ def turn(request: MemberRequest, study: Evaluation, pk: uuid.UUID, ordinal: int)
     if not form.is_valid():
         raise Invalid("Choose what to do with the turn.")
     data = form.cleaned_data
+    if perform(form, _correct, document, ordinal, data, request) is None:
+        speakers = SpeakersForm(document=document)
+        return _turns_page(request, study, document, speakers, turn_form=form, ordinal=ordinal)
+    back = reverse("transcripts:turns", kwargs={"slug": study.slug, "pk": document.pk})
+    return redirect(f"{back}#turn-{max(1, ordinal - (data['do'] == 'join'))}")
+
+
+def _correct(document: Document, ordinal: int, data: dict[str, Any], request: MemberRequest) -> None:
     if data["do"] == "speaker":
         acts.set_turn_speaker(document, ordinal=ordinal, speaker=data["speaker"], by=request.user)
+    elif data["do"] == "new":
+        acts.add_speaker(document, ordinal=ordinal, by=request.user)
     elif data["do"] == "join":
         acts.join_turn(document, ordinal=ordinal, by=request.user)
     else:
         at = data["at"] if data["at"] is not None else _place_before(document, ordinal, data["before"])
         acts.split_turn(document, ordinal=ordinal, at=at, by=request.user)
-    back = reverse("transcripts:turns", kwargs={"slug": study.slug, "pk": document.pk})
-    return redirect(f"{back}#turn-{max(1, ordinal - (data['do'] == 'join'))}")
 
 
 def _place_before(document: Document, ordinal: int, words: str) -> int:
