@@ -305,7 +305,11 @@ def _capitals(text: str, tokens: Sequence[_Word]) -> Iterator[Suggestion]:
         opens = _opens_sentence(text, token.start)
         is_name = token.folded in within - small and not (opens and token.folded in names.ORDINARY_WORDS)
         if is_name or is_said_of:
-            yield Suggestion(token.start, _name_end(text, tokens, n), "person", "capital")
+            is_after_prefix = (
+                n > 0 and token.start == tokens[n - 1].end + 1 and _is_prefix(text, tokens[n - 1])
+            )
+            start = tokens[n - 1].start if is_after_prefix else token.start
+            yield Suggestion(start, _name_end(text, tokens, n), "person", "capital")
 
 
 def _is_odd_capital(token: _Word) -> bool:
@@ -384,10 +388,18 @@ _EMAIL = re.compile(
     # Bounded as addresses are: without it one endless word would be read from each of its letters to its end.
     r"[^\W_][\w.+'-]{0,63}@[^\W_](?:[\w-]{0,62}[^\W_])?(?:\.[^\W_](?:[\w-]{0,62}[^\W_])?){1,8}"
 )
-_PHONE = re.compile(r"(?<![\w+])(?:\+?44[\s.-]?(?:\(0\))?[\s.-]?|\(?0)\d(?:[\s().-]{0,2}\d){7,9}(?!\w)")
+_PHONE = re.compile(
+    r"(?<![\w+])(?:(?:\+|00)?44[\s.-]?(?:\(0\))?[\s.-]?|\(?0\)?[\s.-]?)\d(?:[\s().-]{0,2}\d){7,9}(?!\w)"
+)
 _POSTCODE = re.compile(
     r"(?<!\w)(?:GIR[ \u00a0]?0AA|"
-    r"[A-PR-UWYZ](?:\d[\dA-HJKPSTUW]?|[A-HK-Y]\d[\dABEHMNPRVWXY]?)[ \u00a0]?\d[ABD-HJLNP-UW-Z]{2})(?!\w)",
+    r"[A-PR-UWYZ](?:\d[\dA-HJKPSTUW]?|[A-HK-Y]\d[\dABEHMNPRVWXY]?)[ \u00a0]{0,2}\d[ABD-HJLNP-UW-Z]{2})(?!\w)",
+    re.IGNORECASE,
+)
+# Prefixes and the letters left out: https://www.gov.uk/hmrc-internal-manuals/national-insurance-manual/nim39110
+_NI_NUMBER = re.compile(
+    r"(?<!\w)(?!BG|GB|KN|NK|NT|TN|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z][ \u00a0-]?"
+    r"(?:\d{2}[ \u00a0-]?){3}[A-D](?!\w)",
     re.IGNORECASE,
 )
 _TEN_DIGITS = re.compile(r"(?<![\w+])\d{3}([ \u00a0-]?)\d{3}\1\d{4}(?!\w)")
@@ -402,6 +414,7 @@ _BIRTH = re.compile(
     r"\b(?:born|d\.?o\.?b\.?|date of birth|birth ?day|birth ?date)\b[^.\n]{0,40}\Z", re.IGNORECASE
 )
 _AGES = (
+    re.compile(r"(?<!\w)\d{1,2}[ -]?(?:yrs?[ -]?olds?|yo|y/o)(?!\w)", re.IGNORECASE),
     re.compile(
         rf"(?<!\w){_NUMBER}(?:[ -]|\u00a0)(?:years?|yrs?|months?|weeks?)(?:[ -]|\u00a0)olds?(?!\w)",
         re.IGNORECASE,
@@ -448,8 +461,9 @@ def _patterns(text: str) -> Iterator[Suggestion]:
     for match in _EMAIL.finditer(text):
         yield Suggestion(*match.span(), "email", "pattern")
     for match in _POSTCODE.finditer(text):
-        if match[0].isupper() or (" " in match[0] or "\u00a0" in match[0]):
-            yield Suggestion(*match.span(), "postcode", "pattern")
+        yield Suggestion(*match.span(), "postcode", "pattern")
+    for match in _NI_NUMBER.finditer(text):
+        yield Suggestion(*match.span(), "ni_number", "pattern")
     for match in _TEN_DIGITS.finditer(text):
         digits = re.sub(r"\D", "", match[0])
         if (
@@ -458,7 +472,7 @@ def _patterns(text: str) -> Iterator[Suggestion]:
         ):
             yield Suggestion(*match.span(), "nhs_number", "pattern")
     for match in _PHONE.finditer(text):
-        if len(re.sub(r"\D", "", match[0].replace("(0)", ""))) in {10, 11, 12}:
+        if len(re.sub(r"\D", "", match[0].replace("(0)", "")).removeprefix("00")) in {10, 11, 12}:
             yield Suggestion(*match.span(), "phone", "pattern")
     yield from _dates_and_ages(text)
     yield from _named_bodies(text)

@@ -57,6 +57,7 @@ class Category(models.TextChoices):
     EMAIL = "email", "E-mail address"
     POSTCODE = "postcode", "Postcode"
     NHS_NUMBER = "nhs_number", "NHS number"
+    NI_NUMBER = "ni_number", "National Insurance number"
     BIRTH_DATE = "birth_date", "Date of birth"
     DATE = "date", "Date"
     AGE = "age", "Age"

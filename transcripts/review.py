@@ -49,6 +49,7 @@ GENERAL = {
     Category.EMAIL: "[e-mail address]",
     Category.POSTCODE: "[postcode]",
     Category.NHS_NUMBER: "[NHS number]",
+    Category.NI_NUMBER: "[National Insurance number]",
     Category.BIRTH_DATE: "[date of birth]",
     Category.DATE: "[date]",
     Category.AGE: "[age]",

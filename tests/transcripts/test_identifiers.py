@@ -132,6 +132,14 @@ def test_placeholders_are_left_alone():
         ("ann.lee+x@familyhelp.example.org", "email"),
         ("SW1A 1AA", "postcode"),
         ("le3 5qt", "postcode"),
+        ("le35qt", "postcode"),
+        ("AB 12 34 56 C", "ni_number"),
+        ("ab123456c", "ni_number"),
+        ("JW-12-34-56-A", "ni_number"),
+        ("0044 7700 900461", "phone"),
+        ("(0)7700 900461", "phone"),
+        ("15yr old", "age"),
+        ("5yo", "age"),
         ("943 476 5919", "nhs_number"),
         ("9434765919", "nhs_number"),
         ("12/03/2011", "date"),
@@ -173,6 +181,11 @@ def test_a_capitalised_word_that_no_list_knows_is_offered_as_a_name():
     assert found("then Keziahne came, and Dravid said no. Dravid went.") == ["Keziahne", "Dravid", "Dravid"]
     assert found("it was Muddle this, muddle that") == []
     assert found("it was Tomorrow, he said") == []
+
+
+def test_the_whole_of_a_name_with_a_prefix_is_offered():
+    assert found("then O’Halloweran came, with D'Arcisse") == ["O’Halloweran", "D'Arcisse"]
+    assert found("the code GB123456A, and AB123456Z") == []
 
 
 def test_titles_stay_and_the_name_after_them_is_found():
