@@ -35,7 +35,12 @@ def researchers_of(study: Any, wave_or_site: Any = None) -> list[User]:
 
 
 class ImportForm(StudyForm):
-    file = CheckedFileField(kinds=KINDS, max_mb=20)
+    file = CheckedFileField(
+        kinds=KINDS,
+        max_mb=20,
+        help_text="Word, text or captions, up to 20 MB. Of a Word file the text and its tables are read; "
+        "headers, footnotes, comments and deleted words are not.",
+    )
     title = forms.CharField(
         max_length=200,
         help_text="For you and the reviewer. It is sealed with the file, so it may hold a name.",

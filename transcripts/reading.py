@@ -84,7 +84,10 @@ def _blocks(parent: _Element) -> Iterator[str]:
         elif child.tag == qn("w:tbl"):
             for row in child.iter(qn("w:tr")):
                 if next(row.iterancestors(qn("w:tbl"))) is child:
-                    cells = (cell for cell in row if cell.tag == qn("w:tc"))
+                    # Also a cell that lies in a content control.
+                    cells = (
+                        cell for cell in row.iter(qn("w:tc")) if next(cell.iterancestors(qn("w:tr"))) is row
+                    )
                     yield "\t".join(" ".join(_blocks(cell)) for cell in cells)
         elif child.tag in _WRAPPERS:
             yield from _blocks(child)

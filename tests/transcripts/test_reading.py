@@ -66,6 +66,20 @@ def test_word_paragraphs_and_tables_stand_in_order():
     assert read_file("talk.docx", word(build)).text == "INT: One\na\tb\nc\td\nMary: Two\tthree"
 
 
+def test_cells_in_content_controls_and_tables_in_cells_are_read():
+    def build(document):
+        table = document.add_table(rows=1, cols=2)
+        table.rows[0].cells[0].text = "INT"
+        held = table.rows[0].cells[1]
+        held.text = "Hello"
+        held.add_table(rows=1, cols=1).rows[0].cells[0].text = "there"
+        control = parse_xml(f"<w:sdt {nsdecls('w')}><w:sdtContent/></w:sdt>")
+        held._tc.addprevious(control)
+        control[0].append(held._tc)
+
+    assert read_file("talk.docx", word(build)).text.split() == ["INT", "Hello", "there"]
+
+
 def test_tracked_insertions_count_and_deletions_do_not():
     def build(document):
         paragraph = document.add_paragraph("I was ")
