@@ -34,9 +34,9 @@ from ipe.protocol.study import import_protocol
 from ipe.words import Method
 from surveys import intake, mapping, returns
 from surveys.models import Instrument
-from transcripts import clearing, review, sealing
+from transcripts import clearing, naming, review, sealing
 from transcripts import intake as documents
-from transcripts.models import Document, Replacement, ReplacementStatus, Speaker, SpeakerRole
+from transcripts.models import SEVERAL, Document, Entity, Replacement, ReplacementStatus, Speaker, SpeakerRole
 
 HERE = Path(__file__).parent
 STUDIES = HERE.parent / "studies"
@@ -297,12 +297,19 @@ def _decide(document: Document, by: User) -> None:
             category, word = MEANT[surface.lower()]
             review.accept(row, category=category, word=word, everywhere=True, by=by)
         else:
-            review.accept(row, by=by)
+            review.accept(row, entity=_chosen(document, row, surface), by=by)
     for words, category, word in MISSED:
         with contextlib.suppress(Invalid):  # not every text names every place
             review.add_words(document, words=words, category=category, word=word, by=by)
     if "Will Denise" in original:
         review.add_words(document, words="Denise", category="person", by=by)
+
+
+def _chosen(document: Document, row: Replacement, surface: str) -> Entity | None:
+    """Who is meant where several are called so: the first whom the page would offer."""
+    if row.found_by != SEVERAL:
+        return None
+    return next(iter(naming.candidates(document, row.category, surface)), None)
 
 
 def coded(study: Evaluation, texts: Mapping[str, Document], by: User) -> None:
