@@ -64,12 +64,12 @@ class AuditEvent(models.Model):
     def __str__(self) -> str:
         return f"{self.number} {self.action}"
 
-    def save(self, **options: Any) -> None:
+    def save(self, *args: Any, **options: Any) -> None:
         if not self._state.adding:
             raise TypeError("the audit trail is append-only")
-        super().save(**options)
+        super().save(*args, **options)
 
-    def delete(self, **options: Any) -> tuple[int, dict[str, int]]:
+    def delete(self, *args: Any, **options: Any) -> tuple[int, dict[str, int]]:
         raise TypeError("the audit trail is append-only")
 
 
