@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Value
+from django.db.models import Max, Min, Value
 from django.db.models.functions import Substr
 from django.utils import timezone
 
@@ -15,7 +15,7 @@ from coding.models import Code, Coding, Verb
 from coding.segments import trimmed
 from ipe import audit, roles
 from ipe.errors import Conflict, Invalid, NotFound, NotReady
-from transcripts.models import Version
+from transcripts.models import Turn, Version
 
 if TYPE_CHECKING:
     from ipe.models import User
@@ -53,10 +53,19 @@ def _allow(version: Version, by: User) -> None:
 
 
 def _tidy_span(version: Version, start: int, end: int) -> tuple[int, int]:
-    """The span without outer whitespace. `version.piece` must be its text."""
+    """The span from its first turn to its last, without outer whitespace. `version.piece` must be its text.
+
+    What stands between turns, a speaker's label or a heading, is nobody's words: never drawn and never a quote.
+    """
     if start < 0 or end > version.n_characters or start >= end:
         raise Invalid("Select at least one character of this text.")
-    found = trimmed(version.piece, 0, len(version.piece))  # type: ignore[attr-defined]  # annotated by open_version
+    piece: str = version.piece  # type: ignore[attr-defined]  # annotated by open_version
+    turns = Turn.objects.filter(version=version, start__lt=end, end__gt=start).order_by()
+    said = turns.aggregate(start=Min("start"), end=Max("end"))
+    if said["start"] is None and piece.strip():
+        raise Invalid("Nobody says anything there. Select some words of a turn.")
+    first, last = said["start"] or start, said["end"] or end
+    found = trimmed(piece, max(start, first) - start, min(end, last) - start)
     if found is None:
         raise Invalid("Only blank space was selected. Select some words.")
     return start + found[0], start + found[1]
@@ -77,7 +86,7 @@ def _codable(version: Version, code_id: UUID) -> Code:
 
 
 def apply_code(version_id: UUID, *, start: int, end: int, code_id: UUID, by: User) -> Coding:
-    """Give a passage a code. Outer whitespace is left out; the same coding twice is the same coding.
+    """Give a passage a code. Outer whitespace and what no turn holds are left out; the same coding twice is the same.
 
     Needs text.edit at the document's site.
 

@@ -198,3 +198,15 @@ def test_apply_code_asks_the_same_queries_however_much_is_coded(
 
 def test_texts_fixture_cuts_turns_at_their_words(version):
     assert [version.text[t.start : t.end] for t in version.turns.all()] == [words for _, words in SAID]
+
+
+def test_apply_leaves_out_what_stands_outside_the_turns(version, code, researcher):
+    first, second = version.turns.order_by("ordinal")[:2]
+    coding = apply_code(version.pk, start=0, end=second.start, code_id=code.pk, by=researcher)
+    assert (coding.start, coding.end) == (first.start, first.end)
+
+
+def test_apply_refuses_a_label_which_nobody_says(version, code, researcher):
+    assert version.text.startswith("Interviewer:")
+    with pytest.raises(Invalid, match="Nobody says anything there"):
+        apply_code(version.pk, start=0, end=11, code_id=code.pk, by=researcher)
