@@ -106,3 +106,18 @@ def test_every_page_of_the_job_is_accessible_narrow_and_dark(
     for name, document in (("list", None), ("turns", first), ("review", second), ("redact", third)):
         narrow.go(address(name, study, document))
         looked_at(narrow, f"{name}-narrow")
+
+
+def test_what_is_decided_stays_in_view_beside_a_long_text_on_a_narrow_screen(
+    desk, study, upload, in_review, fieldwork
+):
+    first, second = upload(fieldwork), in_review(fieldwork, INTERVIEW * 40)
+    one = desk(fieldwork, width=360)
+    one.go(address("review", study, second))
+    expect(one.page.locator("#decide-heading")).to_be_in_viewport()
+    one.page.evaluate("scrollTo(0, document.documentElement.scrollHeight / 2)")
+    expect(one.page.locator("#decide-heading")).to_be_in_viewport()
+    one.go(address("turns", study, first))
+    for control in one.page.locator(".speakers select").all():
+        assert control.bounding_box()["width"] > 120
+    assert one.problems == []
