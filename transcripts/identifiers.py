@@ -413,6 +413,7 @@ _DATES = (
 _BIRTH = re.compile(
     r"\b(?:born|d\.?o\.?b\.?|date of birth|birth ?day|birth ?date)\b[^.\n]{0,40}\Z", re.IGNORECASE
 )
+_AGE_ENDS = r"(?=\s*[.,;!?]|\s+(?:now|then|at the time|when|and|but|this year|next)\b)"
 _AGES = (
     re.compile(r"(?<!\w)\d{1,2}[ -]?(?:yrs?[ -]?olds?|yo|y/o)(?!\w)", re.IGNORECASE),
     re.compile(
@@ -423,8 +424,12 @@ _AGES = (
     re.compile(
         rf"(?<!\w)(?:(?:he|she|they|who)(?:['’](?:s|re)| is| was| were)|turned|turning|i['’]m|i am|i was)"
         rf"(?: only| just| about| nearly)? ({_NUMBER})"
-        r"(?=\s*[.,;!?]|\s+(?:now|then|at the time|when|and|but|this year|next)\b)",
+        rf"{_AGE_ENDS}",
         re.IGNORECASE,
+    ),
+    # “Amina is 14 now”: after a name in capitals, so not whatever the case.
+    re.compile(
+        rf"(?<!\w)[A-Z][\w-]{{1,30}}(?:['’]s| is| was)(?: only| just| about| nearly)? (\d{{1,2}}){_AGE_ENDS}"
     ),
 )
 _CLOSED = {

@@ -160,6 +160,11 @@ def test_patterns_of_the_uk(text, category):
     assert found(f"it was {text}, she said", category=category) == [text]
 
 
+def test_an_age_is_found_after_a_name():
+    assert found("My daughter Amina is 14 now, and Tom’s just 9.", category="age") == ["14", "9"]
+    assert found("It was 30 people, and the team is 12 strong", category="age") == []
+
+
 def test_a_date_near_birth_is_a_date_of_birth():
     assert found("She was born on 3rd March 2011.", category="birth_date") == ["3rd March 2011"]
 
