@@ -5,7 +5,8 @@ hidden; (2) a base below k hides its whole row of figures; (3) a count whose com
 agree" tells of 2) is hidden, and a percentage is shown as a band; (4) what an earlier release hid stays
 hidden; (5) while the attacker's programme narrows a hidden count to fewer than k possible values, one more
 cell that adds up with it is hidden, small ones and inner cells first; (6) every cell that depends on a hidden
-count is hidden. Nothing is ever recomputed from what is left.
+count is hidden; (7) a count of just the people of a hidden one, or of a shown one without them, is hidden with
+it, in whatever table it stands. Nothing is ever recomputed from what is left.
 """
 
 from __future__ import annotations
@@ -128,14 +129,15 @@ def protect(table: Table, rule: Rule, *, kept_hidden: Collection[str] = frozense
     `kept_hidden` holds the digests of cells that an earlier release hid. Cells of kind count that hold a
     plain number are counts without known respondents. Empty cells stay empty; a share of no one is [z].
     """
+    return protect_all((table,), rule, kept_hidden=kept_hidden)[0]
+
+
+def _protected(table: Table, rule: Rule, kept_hidden: Collection[str]) -> Protected:
     items = _items(table)
     names = _definitions(table, items)
     sums = tuple(Sum(relation.total, relation.parts) for relation in table.relations)
     if not rule.is_exempt:
-        _primary(items, rule)
-        for ref, item in items.items():
-            if names[ref][1] in kept_hidden and not item.reason:
-                item.reason = "kept"
+        _primary(items, rule, {ref for ref in items if names[ref][1] in kept_hidden})
         _secondary(items, table, sums, rule.smallest)
     hidden = {ref for ref, item in items.items() if item.reason}
     in_sums = {ref for each in table.relations for ref in (each.total, *each.parts)}
@@ -173,14 +175,42 @@ def protect(table: Table, rule: Rule, *, kept_hidden: Collection[str] = frozense
 def protect_all(
     tables: Sequence[Table], rule: Rule, *, kept_hidden: Collection[str] = frozenset()
 ) -> tuple[Protected, ...]:
-    """Tables that leave together: a cell hidden in one is hidden wherever the same definition stands."""
+    """Tables that leave together: a cell hidden in one is hidden wherever the same definition stands, and no count
+    shown in one tells, by its very people, what another hides.
+    """
     kept = frozenset(kept_hidden)
     while True:
-        protected = tuple(protect(table, rule, kept_hidden=kept) for table in tables)
-        hidden = kept | {count.digest for each in protected for count in each.counts if count.is_hidden}
-        if hidden == kept or len(tables) == 1:
+        protected = tuple(_protected(table, rule, kept) for table in tables)
+        hidden = kept | _telling(protected)
+        if len(tables) > 1:
+            hidden |= {count.digest for each in protected for count in each.counts if count.is_hidden}
+        if hidden == kept:
             return protected
         kept = hidden
+
+
+def _telling(protected: Iterable[Protected]) -> frozenset[str]:
+    """Digests of shown counts that give a hidden one away: they count the same people ("37 attended" is hidden and "of
+    37 who attended" is not), or a wider shown count less these people is the hidden one.
+    """
+    counts = [count for each in protected for count in each.counts if count.respondents]
+    shown: dict[frozenset[str], set[str]] = {}
+    hidden: set[frozenset[str]] = set()
+    for count in counts:
+        people = count.respondents or frozenset()
+        if count.is_hidden:
+            hidden.add(people)
+        else:
+            shown.setdefault(people, set()).add(count.digest)
+    sizes = {len(people) for people in shown}
+    found: set[str] = set()
+    for secret in hidden:
+        found |= shown.get(secret, set())
+        for people, digests in shown.items():
+            # The size first: unions are dear, and almost none of them was published.
+            if len(people) + len(secret) in sizes and people | secret in shown and people.isdisjoint(secret):
+                found |= digests
+    return frozenset(found)
 
 
 def protect_document(
@@ -279,7 +309,7 @@ def _definitions(table: Table, items: Mapping[Ref, _Item]) -> dict[Ref, tuple[st
     return names
 
 
-def _primary(items: Mapping[Ref, _Item], rule: Rule) -> None:
+def _primary(items: Mapping[Ref, _Item], rule: Rule, kept: Collection[Ref]) -> None:
     for item in items.values():
         if rule.hides(item.value):
             item.reason = "small"
@@ -287,6 +317,8 @@ def _primary(items: Mapping[Ref, _Item], rule: Rule) -> None:
         whole = items.get(item.whole) if item.whole else None
         if whole is not None and not item.reason and rule.hides(whole.value - item.value):
             item.reason = "complement"
+    for ref in kept:
+        items[ref].reason = items[ref].reason or "kept"
     # Wholes may be parts themselves ("base" of "eligible"), so the fall of one is passed down until nothing
     # changes.
     changed = True

@@ -403,6 +403,40 @@ def test_cell_hidden_in_one_table_is_hidden_in_the_other():
 # Quotes
 
 
+def filtered(*rows: tuple[str, range, range]) -> Table:
+    """One row an item: its name, who agrees, who was asked."""
+    columns = [
+        Column("item", "Item"),
+        Column("agree", "Agree", "count", part_of="base"),
+        Column("base", "Base", "count"),
+    ]
+    people = [(item, Count.of(map(str, agree)), Count.of(map(str, asked))) for item, agree, asked in rows]
+    return Table.of("Filtered", columns, people)
+
+
+def test_a_base_of_just_the_people_whom_another_row_hides_is_hidden_with_its_row():
+    """37 of 46 attended is hidden, since it tells of the 9 who did not; “of the 37 who attended” would tell it again."""
+    table = filtered(("Attended", range(37), range(46)), ("Useful", range(20), range(37)))
+    assert [row[1:] for row in protect(table, TEN).table.rows] == [(C, Count.of(map(str, range(46)))), (C, C)]
+
+
+def test_a_base_that_lacks_just_the_people_whom_another_row_hides_is_hidden():
+    """5 said “not applicable”; an item asked of the other 45 gives them away beside the base of 50."""
+    table = filtered(("Not applicable", range(45, 50), range(50)), ("Useful", range(20), range(45)))
+    assert [row[2] for row in protect(table, TEN).table.rows] == [Count.of(map(str, range(50))), C]
+
+
+def test_the_same_is_seen_between_tables_that_leave_together():
+    one, two = filtered(("Attended", range(37), range(46))), filtered(("Useful", range(20), range(37)))
+    assert protect_all([one, two], TEN)[1].table.rows[0][1:] == (C, C)
+    assert protect(two, TEN).table.rows[0][2] == Count.of(map(str, range(37)))
+
+
+def test_bases_that_differ_by_people_whom_nothing_counts_stay():
+    table = filtered(("First", range(20), range(50)), ("Second", range(30), range(48)))
+    assert protect(table, TEN).n_hidden == 0
+
+
 @pytest.mark.parametrize(
     ("size", "general", "words"),
     [(3, "", "Team manager"), (2, "Manager", "Manager"), (2, "", "[c]"), (None, "Manager", "Manager")],
