@@ -156,10 +156,9 @@ def claim(job_id: uuid.UUID | None = None) -> Job | None:
     due = Job.objects.due(now).order_by("created_at")
     if job_id is not None:
         due = due.filter(pk=job_id)
-    for candidate in due[:5]:
-        if candidate.attempts >= MAX_ATTEMPTS:
-            _end(candidate, Job.State.FAILED, f"Stopped after {MAX_ATTEMPTS} attempts; nothing was written.")
-            continue
+    for exhausted in due.filter(attempts__gte=MAX_ATTEMPTS):
+        _end(exhausted, Job.State.FAILED, f"Stopped after {MAX_ATTEMPTS} attempts; nothing was written.")
+    for candidate in due.filter(attempts__lt=MAX_ATTEMPTS)[:5]:
         taken = (
             Job.objects.due(now)
             .filter(pk=candidate.pk, attempts=candidate.attempts)

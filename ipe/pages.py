@@ -8,6 +8,7 @@ from typing import Any, Concatenate, ParamSpec
 
 from django import forms
 from django.contrib.auth.decorators import login_required
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -118,13 +119,16 @@ def page(
 
 
 def perform(form: forms.BaseForm, act: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """The result of an act; None when it raised a DomainError, which then stands on the form.
+    """The result of an act; None when it raised a DomainError or a ValidationError, which then stands on the form.
 
     An error about a field of the form stands at that field, the rest above the form. A refusal and a
     missing record are not the form's fault and are raised on. An act that returns nothing gives True.
     """
     try:
         result = act(*args, **kwargs)
+    except ValidationError as error:  # what `full_clean` found in an act, in the model's own words
+        form.add_error(None, error.messages)
+        return None
     except DomainError as error:
         if error.status in {403, 404}:
             raise

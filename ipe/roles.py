@@ -54,7 +54,7 @@ VERBS: dict[str, frozenset[Role]] = {
     "findings.read": frozenset({LEAD, RESEARCHER, WRITER}),
     "findings.edit": frozenset({LEAD, RESEARCHER}),
     # releases
-    "releases.read": EVERYONE,
+    "releases.read": EVERYONE - {FIELDWORK},
     "releases.make": frozenset({WRITER}),
     "releases.draft": frozenset({RESEARCHER}),
     "releases.own_schedule": frozenset({FIELDWORK}),

@@ -6,18 +6,23 @@ from typing import Any, Self
 
 from django.db.models import Count, Exists, OuterRef, Q
 
-from ipe.models import Evaluation
+from ipe import roles
+from ipe.models import Evaluation, User
 from ipe.scoped import Scoped
 
 SORTS = {"number": "number", "made": "made_at", "title": "title", "hidden": "n_hidden"}
 
 
 class ReleaseQuerySet(Scoped[Any]):
-    """A release of the whole study is not visible to members of single sites: it holds other sites'
-    figures.
+    """A release of the whole study is not visible to members of single sites: it holds other sites' figures. Fieldwork
+    leads see the schedules that they released themselves.
     """
 
     verb = "releases.read"
+
+    def visible_to(self, user: User) -> Self:
+        own = Q(made_by=user) & roles.reach(user, "releases.own_schedule")
+        return self.filter(roles.reach(user, self.verb) | own)
 
     def listed(self) -> Self:
         from releases.models import Recall  # models reads this module
@@ -55,6 +60,11 @@ class OfReleaseQuerySet(Scoped[Any]):
     verb = "releases.read"
     to_evaluation = "release__evaluation"
     to_site = "release__site"
+
+    def visible_to(self, user: User) -> Self:
+        from releases.models import Release  # models reads this module
+
+        return self.filter(release__in=Release.objects.visible_to(user))
 
 
 class PublishedCellQuerySet(OfReleaseQuerySet):

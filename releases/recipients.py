@@ -57,8 +57,9 @@ def may_add(user: User, release: Release) -> bool:
     """Report writers at every release they see, others at what they made themselves."""
     if roles.may(user, "releases.make", release.evaluation, release.site):
         return True
-    return release.made_by_id == user.pk and roles.may(
-        user, "releases.read", release.evaluation, release.site
+    return release.made_by_id == user.pk and any(
+        roles.may(user, verb, release.evaluation, release.site)
+        for verb in ("releases.read", "releases.own_schedule")
     )
 
 

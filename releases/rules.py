@@ -48,7 +48,7 @@ def state_for(user: User | None, evaluation: Evaluation, site: Site | None, *, i
         raise Refused(
             "This holds every site of the study; your role is limited to some of them. Choose a site."
         )
-    roles.require(user, held[0][0] if held else "releases.read", evaluation, site)
+    roles.require(user, held[0][0] if held else "design.read", evaluation, site)
     if roles.may(user, "releases.own_schedule", evaluation):
         raise Refused(
             "As a fieldwork lead you can release your own schedules. A report writer makes other releases."

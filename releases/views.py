@@ -19,7 +19,7 @@ from releases.forms import RecipientForm, ReleaseFilter
 from releases.models import Recipient, Release
 
 
-@study_page("releases.read")
+@study_page("releases.read", "releases.own_schedule")
 def releases(request: MemberRequest, study: Evaluation) -> HttpResponse:
     form = ReleaseFilter(request.GET, study=study, user=request.user)
     chosen = form.chosen()
@@ -35,13 +35,13 @@ def releases(request: MemberRequest, study: Evaluation) -> HttpResponse:
     return page(request, "releases/releases.html", context, fragment="list")
 
 
-@study_page("releases.read")
+@study_page("releases.read", "releases.own_schedule")
 def release(request: MemberRequest, study: Evaluation, pk: uuid.UUID) -> HttpResponse:
     row = _fetched(request, study, pk)
     return _answer(request, study, row, RecipientForm(study=study, user=request.user))
 
 
-@study_page("releases.read")
+@study_page("releases.read", "releases.own_schedule")
 @require_POST
 def add_recipient(request: MemberRequest, study: Evaluation, pk: uuid.UUID) -> HttpResponse:
     row = _fetched(request, study, pk)
@@ -52,7 +52,7 @@ def add_recipient(request: MemberRequest, study: Evaluation, pk: uuid.UUID) -> H
     return _answer(request, study, row, form, status=422)
 
 
-@study_page("releases.read")
+@study_page("releases.read", "releases.own_schedule")
 @require_POST
 def tell(request: MemberRequest, study: Evaluation, pk: uuid.UUID, recipient: uuid.UUID) -> HttpResponse:
     row = _fetched(request, study, pk)
@@ -64,7 +64,7 @@ def tell(request: MemberRequest, study: Evaluation, pk: uuid.UUID, recipient: uu
     return redirect("releases:release", slug=study.slug, pk=row.pk)
 
 
-@study_page("releases.read")
+@study_page("releases.read", "releases.own_schedule")
 @require_POST
 def settle(request: MemberRequest, study: Evaluation, pk: uuid.UUID) -> HttpResponse:
     row = _fetched(request, study, pk)

@@ -43,7 +43,7 @@ _TOLD = {"pk": "release", "recipient": "release_recipient"}
 
 ROWS = [
     Row("releases:releases"),
-    Row("releases:release", _RELEASE, other_site=404),
+    Row("releases:release", _RELEASE, fieldwork=404, other_site=404),
     # Figures of every site: not for members of one.
     Row(
         "releases:release",
@@ -58,7 +58,7 @@ ROWS = [
         method="POST",
         data={"who": "The steering group"},
         lead=403,
-        fieldwork=403,
+        fieldwork=404,
         researcher=403,
         writer=302,
         data_protection=403,
@@ -69,7 +69,7 @@ ROWS = [
         _TOLD,
         method="POST",
         lead=302,
-        fieldwork=403,
+        fieldwork=404,
         researcher=403,
         writer=302,
         data_protection=302,
@@ -80,7 +80,7 @@ ROWS = [
         {"pk": "release_nobody_has"},
         method="POST",
         lead=302,
-        fieldwork=403,
+        fieldwork=404,
         researcher=403,
         writer=302,
         data_protection=302,

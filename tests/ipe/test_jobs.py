@@ -102,6 +102,15 @@ def test_job_that_never_finishes_ends_after_the_last_attempt(phase, study, lead,
     assert job.state == "failed"
 
 
+def test_jobs_that_are_used_up_do_not_stand_before_one_that_is_not(phase, study, lead):
+    for _ in range(6):
+        jobs.enqueue("test.write", phase, by=lead, evaluation=study)
+    Job.objects.update(attempts=jobs.MAX_ATTEMPTS)
+    fresh = jobs.enqueue("test.write", phase, by=lead, evaluation=study)
+    assert jobs.claim().pk == fresh.pk
+    assert Job.objects.filter(state="failed").count() == 6
+
+
 def test_cancel_waiting_and_running(phase, study, lead, writer):
     waiting = jobs.enqueue("test.steps", phase, by=lead, evaluation=study)
     with pytest.raises(NotFound):

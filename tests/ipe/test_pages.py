@@ -5,9 +5,12 @@ import json
 import re
 
 import pytest
+from django import forms
+from django.core.exceptions import ValidationError
 from django.test import Client
 from django.urls import reverse
 
+from ipe.pages import perform
 from tests.conftest import PASSWORD
 
 EXPECTED = {
@@ -173,3 +176,13 @@ def test_server_error_page_shows_no_data(study, lead, login, rf):
     answer = errors.server_error(request)
     assert answer.status_code == 500
     assert b"Traceback" not in answer.content
+
+
+def test_what_a_model_refuses_in_an_act_stands_on_the_form():
+    def act() -> None:
+        raise ValidationError({"code": ["Another phase has this code."]})
+
+    form = forms.Form({})
+    assert form.is_valid()
+    assert perform(form, act) is None
+    assert form.non_field_errors() == ["Another phase has this code."]

@@ -32,7 +32,7 @@ EXPECTED = {
     "intake.edit": {L, F},
     "findings.read": {L, R, W},
     "findings.edit": {L, R},
-    "releases.read": {L, F, R, W, D},
+    "releases.read": {L, R, W, D},
     "releases.make": {W},
     "releases.draft": {R},
     "releases.own_schedule": {F},

@@ -155,6 +155,16 @@ def test_fieldwork_lead_releases_own_schedule_only(publish, fieldwork, site_a):
         publish(ENOUGH, by=fieldwork, site=site_a)
 
 
+def test_fieldwork_lead_sees_the_schedules_that_they_released_and_nothing_else(
+    publish, fieldwork, writer, site_a
+):
+    posts = totals_table([4, 50], with_total=False, title="Posts")
+    own = publish(posts, by=fieldwork, site=site_a, output_class="organisational", is_schedule=True).release
+    publish(ENOUGH, by=writer, site=site_a)
+    assert list(Release.objects.visible_to(fieldwork)) == [own]
+    assert set(PublishedCell.objects.visible_to(fieldwork)) == set(own.cells.all())
+
+
 def test_roles_that_release_nothing_are_refused(publish, lead, data_protection):
     for person in (lead, data_protection):
         with pytest.raises(Refused, match="does not make releases"):
