@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from django.db import transaction
@@ -56,7 +57,7 @@ def known_in(document: Document) -> list[Known]:
     return known
 
 
-def _speakers_in(document: Document, known: list[Known], people: dict[uuid.UUID | None, str]) -> list[Known]:
+def _speakers_in(document: Document, known: list[Known], people: Mapping[uuid.UUID, str]) -> list[Known]:
     """The document's speakers by the labels typed for them, unless the study already knows somebody by that
     name."""
     rows = list(Speaker.objects.filter(document=document).select_related("document"))
@@ -65,9 +66,11 @@ def _speakers_in(document: Document, known: list[Known], people: dict[uuid.UUID 
     found = []
     for row in rows:
         for label in names_in(labels.get(row.pk, "")):
-            if row.participant_id is None and folded(label) in called:
+            key = f"speaker:{row.pk}"
+            if row.participant_id is not None:
+                key = people.get(row.participant_id, key)
+            elif folded(label) in called:
                 continue
-            key = people.get(row.participant_id, f"speaker:{row.pk}")
             found += [
                 Known(key, Category.PERSON, variants(label)),
                 Known("", Category.PERSON, (surname(label),)),

@@ -101,9 +101,9 @@ def entity_for_key(document: Document, known: Known) -> Entity | None:
     kind, _, pk = known.key.partition(":")
     evaluation = document.evaluation
     if kind == "entity":
-        held = Entity.objects.select_related("evaluation").get(pk=pk)
-        sealing.add_names(held, known.called)
-        return held
+        entity: Entity = Entity.objects.select_related("evaluation").get(pk=pk)
+        sealing.add_names(entity, known.called)
+        return entity
     if kind == "speaker":
         return None  # nobody's yet: the reviewer maps the speaker or gives a pseudonym
     word = {"user": "Researcher", "site": "Site", "team": "Team"}[kind]
