@@ -27,8 +27,8 @@ def publish_quotes(code: Code, *, file_format: str, purpose: str, recipients: st
     """
     evaluation = code.codebook.evaluation
     roles.require(by, "text.read", evaluation)
-    is_part = roles.sites_for(by, "text.read", evaluation) is not None
-    gathered = quotes.gather(quotes.quotes_under(code, by, shows_site=is_part))
+    # The number of a text leads to its site: matrices that have left, or will, print both.
+    gathered = quotes.gather(quotes.quotes_under(code, by, shows_site=True))
     title = f"Quotes: {code.name}"
     people, names, site = people_in(gathered), _names(recipients), only_site(evaluation, by)
     cover = _cover(evaluation, by, gathered)
