@@ -213,6 +213,13 @@ class PlanRowForm(StudyForm):
         required=False,
         help_text="Leave empty when everybody is asked, as in a survey.",
     )
+    minimum = forms.IntegerField(
+        label="At least",
+        min_value=0,
+        max_value=10_000,
+        required=False,
+        help_text="The least with which the questions can still be answered, where the protocol names one.",
+    )
     people_each = forms.IntegerField(label="People in each", min_value=1, max_value=1000, initial=1)
     note = forms.CharField(max_length=300, required=False)
 

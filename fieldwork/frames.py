@@ -55,7 +55,7 @@ def quota_grid(
         if wave.is_planned and wave.phase_id in phases_of[row.pk]
     ]
     planned = [
-        Planned(row.pk, wave.site_id, wave.phase_id, row.method, row.group, row.number)
+        Planned(row.pk, wave.site_id, wave.phase_id, row.method, row.group, row.number, row.minimum)
         for row, wave in places
     ]
     counted = quotas(planned, _activities(evaluation, user, now), _people(evaluation, user))

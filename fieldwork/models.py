@@ -19,7 +19,8 @@ class PlanRow(Record):
     """One line of the protocol's collection schedule: a method with a group, how many per site in which
     phases.
 
-    `number` counts activities (one focus group of six people is one); null means everybody, as in a survey.
+    `number` counts activities (one focus group of six people is one); null means everybody, as in a survey. `minimum`
+    is the least with which the protocol can still answer its questions; null where it names none.
     """
 
     evaluation = models.ForeignKey(Evaluation, on_delete=models.CASCADE, related_name="plan_rows")
@@ -28,6 +29,7 @@ class PlanRow(Record):
     group = models.CharField(max_length=40, choices=Group.choices, blank=True)
     phases = models.ManyToManyField(Phase, related_name="plan_rows")
     number = models.PositiveSmallIntegerField("activities per site and phase", null=True, blank=True)
+    minimum = models.PositiveSmallIntegerField("at least", null=True, blank=True)
     people_each = models.PositiveSmallIntegerField("people in each activity", default=1)
     note = models.CharField(max_length=300, blank=True)
     order = models.PositiveSmallIntegerField(default=0)
@@ -46,6 +48,11 @@ class PlanRow(Record):
                 condition=Q(people_each__gte=1),
                 name="plan_row_has_people",
                 violation_error_message="An activity has at least one person.",
+            ),
+            models.CheckConstraint(
+                condition=Q(minimum=None) | Q(number__isnull=False, minimum__lte=models.F("number")),
+                name="plan_row_minimum_within_number",
+                violation_error_message="The least number goes with a number and is no larger than it.",
             ),
         )
 

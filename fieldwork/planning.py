@@ -22,6 +22,7 @@ def write_row(
     phases: Iterable[Phase],
     group: str = "",
     number: int | None = None,
+    minimum: int | None = None,
     people_each: int = 1,
     note: str = "",
     order: int | None = None,
@@ -44,7 +45,8 @@ def write_row(
     if order is None:
         last = evaluation.plan_rows.aggregate(last=Max("order"))["last"]
         order = row.order if not row._state.adding else (0 if last is None else last + 1)
-    row.method, row.group, row.number, row.people_each = method, group, number, people_each
+    row.method, row.group, row.people_each = method, group, people_each
+    row.number, row.minimum = number, minimum
     row.note, row.order = note.strip(), order
     row.full_clean()
     row.save()
@@ -77,6 +79,7 @@ def add_row(
     by: User,
     group: str = "",
     number: int | None = None,
+    minimum: int | None = None,
     people_each: int = 1,
     note: str = "",
 ) -> PlanRow:
@@ -97,6 +100,7 @@ def add_row(
         by=by,
         group=group,
         number=number,
+        minimum=minimum,
         people_each=people_each,
         note=note,
     )
@@ -112,6 +116,7 @@ def set_row(
     by: User,
     group: str = "",
     number: int | None = None,
+    minimum: int | None = None,
     people_each: int = 1,
     note: str = "",
 ) -> PlanRow:
@@ -129,10 +134,11 @@ def set_row(
         phases=phases,
         group=group,
         number=number,
+        minimum=minimum,
         people_each=people_each,
         note=note,
     )
-    audit.record("plan_row.set", row, by=by, evaluation=evaluation, fields=["number", "phases"])
+    audit.record("plan_row.set", row, by=by, evaluation=evaluation, fields=["number", "minimum", "phases"])
     return row
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 @dataclass(frozen=True)
 class Planned:
-    """One plan row at one wave. `target` None: everybody, no number."""
+    """One plan row at one wave. `target` None: everybody, no number. `minimum` None: the plan names none."""
 
     row_id: UUID
     site_id: UUID
@@ -17,6 +17,7 @@ class Planned:
     method: str
     group: str
     target: int | None
+    minimum: int | None = None
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,10 @@ class Quota:
     @property
     def n_open(self) -> int:
         return max((self.planned.target or 0) - self.n_booked - self.n_done, 0)
+
+    @property
+    def is_below_minimum(self) -> bool:
+        return self.planned.minimum is not None and self.n_done < self.planned.minimum
 
     @property
     def is_complete(self) -> bool:

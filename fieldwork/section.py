@@ -18,13 +18,14 @@ Slug = Annotated[str, StringConstraints(pattern=r"^[-a-zA-Z0-9_]+\z", max_length
 
 
 class PlanPart(Part):
-    """One row. `number` counts activities per site and phase; left out, everybody is asked."""
+    """One row. `number` counts activities per site and phase; left out, everybody is asked. `minimum` is the least."""
 
     code: Slug
     method: Annotated[Method, Field(strict=False)]
     group: Annotated[Group, Field(strict=False)] | None = None
     phases: Annotated[list[Code], Field(min_length=1)]
     number: Annotated[int, Field(ge=0, le=10_000)] | None = None
+    minimum: Annotated[int, Field(ge=0, le=10_000)] | None = None
     people_each: Annotated[int, Field(ge=1, le=1000)] = 1
     note: MaybeTitle = ""
 
@@ -65,6 +66,7 @@ class CollectionPlan:
                 phases=[phases[code] for code in part.phases],
                 group=part.group or "",
                 number=part.number,
+                minimum=part.minimum,
                 people_each=part.people_each,
                 note=part.note,
                 order=order,
@@ -78,6 +80,7 @@ def _part(row: PlanRow) -> PlanPart:
         group=Group(row.group) if row.group else None,
         phases=[phase.code for phase in row.phases.all()],
         number=row.number,
+        minimum=row.minimum,
         people_each=row.people_each,
         note=row.note,
     )

@@ -66,14 +66,16 @@ class QuotaRow:
     phase: str
     label: str
     quota: Quota
+    is_over: bool
 
 
-def quota_rows(grid: QuotaGrid) -> list[QuotaRow]:
+def quota_rows(grid: QuotaGrid, *, today: dt.date) -> list[QuotaRow]:
     """Every cell in figures, by site and phase in the order of the study."""
     found = []
     for wave in grid.waves:
         for row in grid.rows:
             quota = grid.cells.get((row.pk, wave.pk))
             if quota is not None:
-                found.append(QuotaRow(row.pk, wave.site.name, wave.phase.name, row.label, quota))
+                is_over = wave.ends_on is not None and wave.ends_on < today
+                found.append(QuotaRow(row.pk, wave.site.name, wave.phase.name, row.label, quota, is_over))
     return found

@@ -38,7 +38,7 @@ def quotas(request: MemberRequest, study: Evaluation) -> HttpResponse:
         "sites": list({wave.site_id: wave.site for wave in grid.waves}.values()),
         "phases": study.phases.all(),
         "cells": grid_cells(grid, study=study, today=timezone.localdate(), may_book=may_book),
-        "rows": quota_rows(grid),
+        "rows": quota_rows(grid, today=timezone.localdate()),
         "plan": study.plan_rows.prefetch_related("phases"),
         "may_book": may_book,
         "may_plan": roles.may(request.user, "design.edit", study),
@@ -74,7 +74,7 @@ def row_add(request: MemberRequest, study: Evaluation) -> HttpResponse:
 @study_page("design.edit")
 def row_edit(request: MemberRequest, study: Evaluation, pk: uuid.UUID) -> HttpResponse:
     row = _row(study, pk)
-    named = ("code", "method", "group", "number", "people_each", "note")
+    named = ("code", "method", "group", "number", "minimum", "people_each", "note")
     initial = {name: getattr(row, name) for name in named} | {"phases": list(row.phases.all())}
     return _edit(request, study, initial, row.label)
 

@@ -52,13 +52,14 @@ def plan(study):
     """`plan("interview", "practitioners", 2)`: a row of the plan for 12m."""
     from fieldwork import planning
 
-    def planned(method="interview", group="practitioners", number=2, phases=("12m",), code=""):
+    def planned(method="interview", group="practitioners", number=2, phases=("12m",), code="", minimum=None):
         return planning.write_row(
             study,
             code=code or f"{method}-{group}",
             method=method,
             group=group,
             number=number,
+            minimum=minimum,
             phases=list(study.phases.filter(code__in=phases)),
         )
 

@@ -245,11 +245,14 @@ def test_plan_by_the_page(study, lead, login):
     }
     assert client.post(url(study, "plan-add"), data).status_code == 302
     row = study.plan_rows.get()
-    assert client.post(url(study, "plan-row", pk=row.pk), {**data, "number": 5}).status_code == 302
+    assert (
+        client.post(url(study, "plan-row", pk=row.pk), {**data, "number": 5, "minimum": 4}).status_code == 302
+    )
     row.refresh_from_db()
     assert (row.number, row.phases.count()) == (5, 2)
     body = client.get(url(study, "quotas")).content.decode()
     assert "Interview · Leaders" in body
+    assert "not yet</span> 4</td>" in body
     assert client.post(url(study, "plan-remove", pk=row.pk)).status_code == 302
     assert study.plan_rows.count() == 0
 

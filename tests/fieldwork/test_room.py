@@ -2,6 +2,7 @@ import datetime as dt
 from types import SimpleNamespace
 
 import pytest
+from django.core.exceptions import ValidationError
 
 from consent import contact, recruiting, withdrawal
 from fieldwork import booking, room
@@ -52,6 +53,24 @@ def test_quota_counts_booked_done_refused_and_withdrawn(
     assert figures(cell(study, lead, site_a)) == (3, 0, 1, 2, 1, 1)
     withdrawal.withdraw(one, scope="delete", by=fieldwork)
     assert figures(cell(study, lead, site_a)) == (3, 0, 0, 3, 1, 2)
+
+
+def test_quota_says_when_the_least_number_is_not_reached(
+    study, plan, book, consented, fieldwork, site_a, lead
+):
+    row = plan(number=3, minimum=1)
+    (person,) = consented()
+    assert cell(study, lead, site_a).is_below_minimum
+    booking.mark_done(book([person], plan_row=row), attended=[person], by=fieldwork)
+    assert not cell(study, lead, site_a).is_below_minimum
+    withdrawal.withdraw(person, scope="delete", by=fieldwork)
+    assert cell(study, lead, site_a).is_below_minimum
+
+
+@pytest.mark.parametrize(("number", "minimum"), [(2, 3), (None, 1)])
+def test_a_least_number_above_the_number_or_without_one_is_refused(plan, number, minimum):
+    with pytest.raises(ValidationError, match="The least number goes with a number"):
+        plan(number=number, minimum=minimum)
 
 
 def test_quota_counts_a_refusal_where_it_was_said(
