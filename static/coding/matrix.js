@@ -120,7 +120,7 @@ if (editor) {
           add(child.data.replaceAll("\u200b", ""), look);
           continue;
         }
-        if (child.nodeType !== Node.ELEMENT_NODE) continue;
+        if (child.nodeType !== Node.ELEMENT_NODE || child.classList.contains("pending")) continue;
         if (child.dataset.quote) {
           runs.push({ kind: "verbatim", quote: child.dataset.quote, bold: child.classList.contains("bold") });
           continue;
@@ -283,8 +283,10 @@ if (editor) {
     const selection = document.getSelection();
     if (selection.rangeCount && box.contains(selection.anchorNode)) place = selection.getRangeAt(0).cloneRange();
   };
-  const insert = (quote, text) => {
-    const chip = element({ kind: "verbatim", quote, text });
+  /* The quote's place is taken at once, so that what is typed while the answer is on its way stands behind it. */
+  const hold = () => {
+    const chip = element({ kind: "verbatim", quote: "", text: "…" });
+    chip.classList.add("pending");
     const after = element({ kind: "summary", text: "\u200b" });
     if (place && box.contains(place.startContainer)) {
       const outer = (place.startContainer.nodeType === Node.TEXT_NODE ? place.startContainer.parentElement : place.startContainer).closest?.(".run");
@@ -304,17 +306,25 @@ if (editor) {
     } else box.append(chip, after);
     box.focus();
     document.getSelection().collapse(after.firstChild, 1);
-    changed();
-    save();
+    return chip;
   };
   let isLinking = false; // a double click is one quote
   const link = async (coding) => {
     if (isLinking) return;
     isLinking = true;
+    const chip = hold();
     const { data, error, why } = await send(editor.dataset.quote, { coding });
     setTimeout(() => (isLinking = false), 300);
-    if (why || error) saved.textContent = `The quote was not inserted: ${why ? WHY[why] : error}`;
-    else insert(data.quote, data.text);
+    if (why || error) {
+      chip.remove();
+      saved.textContent = `The quote was not inserted: ${why ? WHY[why] : error}`;
+      return;
+    }
+    chip.dataset.quote = data.quote;
+    chip.textContent = data.text;
+    chip.classList.remove("pending");
+    changed();
+    save();
   };
   const mark = () => {
     [...list.children].forEach((item, at) => item.setAttribute("aria-selected", String(at === chosen)));

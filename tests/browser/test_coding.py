@@ -450,6 +450,38 @@ def reverse_cell(study: Any, work: dict[str, Any]) -> str:
     return reverse("coding:cell", kwargs=kwargs)
 
 
+@pytest.mark.parametrize("arrives", [True, False])
+def test_words_typed_while_a_quote_is_fetched_stand_behind_it_and_stay(
+    live_page, work, study, researcher, arrives
+):
+    start, end = place_of(work["version"], "one more thing")
+    applying.apply_code(work["version"].pk, start=start, end=end, code_id=work["caseload"].pk, by=researcher)
+    page = opened(live_page(researcher), reverse_cell(study, work))
+
+    def late(route: Any) -> None:
+        page.wait_for_timeout(400)
+        route.continue_() if arrives else route.abort()
+
+    page.route("**/quote/", late)
+    page.locator("#runs").focus()
+    page.keyboard.type("At first: ")
+    page.keyboard.press("Control+k")
+    page.wait_for_selector("#quote-picker[open]")
+    page.keyboard.press("Enter")
+    page.keyboard.type(" and later eased.")
+    page.wait_for_selector(".pending", state="detached")
+    if not arrives:
+        page.wait_for_selector("#saved:has-text('The quote was not inserted')")
+        page.problems.clear()  # Chromium calls the lost request an error
+    page.keyboard.press("Control+s")
+    page.wait_for_selector("#saved:has-text('Saved, version')")
+    runs = Cell.objects.get(case=work["case"], column=work["column"]).runs
+    kept = [run.get("text", "a quote") for run in runs]
+    assert kept == (
+        ["At first: ", "a quote", " and later eased."] if arrives else ["At first:  and later eased."]
+    )
+
+
 def test_second_writer_is_told_and_keeps_both_texts(live_page, work, study, researcher):
     from coding.acts.charting import save_cell
 

@@ -62,9 +62,12 @@ class Saves:
             "answer = str(codebook.add_code(theme.codebook.evaluation, name='Speed', parent=theme, by=by).pk)"
         )
         self.version = ids["staying"]["version"]
-        self.text = planted.ask(
-            f"from transcripts.models import Version; answer = Version.objects.get(pk={self.version!r}).text"
+        text, turns = planted.ask(
+            "from transcripts.models import Version\n"
+            f"version = Version.objects.get(pk={self.version!r})\n"
+            "answer = [version.text, list(version.turns.values_list('start', 'end'))]"
         )
+        self.letters = [at for start, end in turns for at in range(start, end) if not text[at].isspace()]
         self.site = ids["site"]
         self.cell_version = planted.ask(
             f"from coding.models import Cell; answer = Cell.objects.get(case={self.case!r},"
@@ -90,14 +93,8 @@ class Saves:
         return visitor.post(path, {"start": start, "end": end, "code": self.code})
 
     def span(self, number: int) -> tuple[int, int]:
-        """A passage for each number, no two the same, without blanks at its ends."""
-        solid = [place for place, sign in enumerate(self.text[:4000]) if not sign.isspace()]
-        length = 1 + number // len(solid)
-        start = solid[number % len(solid)]
-        end = next(
-            place for place in range(start + length, len(self.text)) if not self.text[place - 1].isspace()
-        )
-        return start, end
+        """A letter that somebody says for each number, no two the same."""
+        return self.letters[number], self.letters[number] + 1
 
     def person(self, visitor: Visitor, number: int) -> Any:
         fields = {"kind": "staff", "site": self.site, "name": f"Added {number}", "recruitment": "listed"}
