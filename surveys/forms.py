@@ -445,6 +445,10 @@ class ReturnForm(StudyForm):
             names = _roles_of(indicator)
             scopes = [("", "")]
             scopes += [(role, "") for role in names]
+            if (
+                indicator.unit == Unit.FTE
+            ):  # posts are counted team by team: a mean would hide a team without anybody
+                scopes += [(role, team) for role in names for team in teams]
             if any(threshold.scope == ThresholdScope.EACH_TEAM for threshold in indicator.thresholds.all()):
                 scopes += [("", team) for team in teams]
             scopes += [(r, t) for i, r, t in held if i == indicator.pk and (r, t) not in scopes]

@@ -1,9 +1,10 @@
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from ipe.models import Indicator, Threshold
 from surveys import intake, mapping
 from surveys.models import Intake, Mapping, Response
-from tests.surveys.conftest import HEADINGS, MAPPING, answers, as_csv, fifty
+from tests.surveys.conftest import HEADINGS, MAPPING, answers, as_csv, fifty, make_instrument
 
 BASE = "/s/trial/surveys"
 
@@ -272,6 +273,37 @@ def test_return_page_stores_and_tells_faults_at_the_field(study, instrument, wav
     assert ">20%<" in html
     assert ">yes<" in html
     assert 'value="4"' in client.get(url).content.decode()
+
+
+def test_return_page_takes_posts_team_by_team_so_that_a_mean_hides_no_team_without_anybody(
+    study, wave, site_a, login, fieldwork
+):
+    row = Indicator.objects.create(
+        evaluation=study,
+        code="specialists",
+        title="Posts",
+        unit="fte",
+        methods=["admin_data"],
+        output_class="organisational",
+    )
+    Threshold.objects.create(
+        indicator=row,
+        phase=study.phases.get(code="12m"),
+        scope="each_role",
+        comparator="at_least",
+        value="0.5",
+    )
+    part = {"name": "posts", "title": "Posts", "method": "admin_data"}
+    make_instrument(study, part | {"indicators": [{"indicator": "specialists", "roles": ["Probation"]}]})
+    client, url = login(fieldwork), f"{BASE}/returns/{wave(site_a, '12m').pk}/"
+    form = client.get(url).context["form"]
+    places = {(role, team): prefix for prefix, _, role, team in form.places}
+    assert ("Probation", "team-1") in places
+    given = {("Probation", "north"): "2.0", ("Probation", "team-1"): "0.4"}
+    data = {f"{places[place]}_value": value for place, value in given.items()}
+    assert client.post(url, {"source": "HR", **data}).status_code == 302
+    html = client.get("/s/trial/indicators/").content.decode()
+    assert "0 of 1 role<" in html
 
 
 def test_rule_page_changes_and_shows_the_reason(study, instrument, login, lead):
