@@ -1,0 +1,60 @@
+"""One estimated number with its uncertainty, and the notes that must be printed beside it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from impact.errors import BadData
+
+__all__ = ["Estimate", "Note", "normal", "student"]
+
+
+@dataclass(frozen=True)
+class Note:
+    """A warning or convention that belongs to a result. `code` is stable, `text` is for people."""
+
+    code: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """An estimate, its standard error, test against zero and interval.
+
+    `df` is None where the reference distribution is normal. A standard error of NaN means that the method has none.
+    """
+
+    name: str
+    value: float
+    std_error: float
+    df: float | None
+    statistic: float
+    p_value: float
+    low: float
+    high: float
+    level: float = 0.95
+
+
+def normal(name: str, value: float, std_error: float, *, level: float = 0.95) -> Estimate:
+    """Wald z test and interval. Raises BadData for a level outside (0, 1)."""
+    return _wald(name, value, std_error, None, level)
+
+
+def student(name: str, value: float, std_error: float, df: float, *, level: float = 0.95) -> Estimate:
+    """Wald test and interval with Student's t on `df` degrees of freedom."""
+    return _wald(name, value, std_error, df, level)
+
+
+def _wald(name: str, value: float, std_error: float, df: float | None, level: float) -> Estimate:
+    from scipy import stats  # costs half of `import numpy`, and is wanted only here
+
+    if not 0 < level < 1:
+        raise BadData(f"The confidence level must lie between 0 and 1, not {level}.")
+    if not std_error > 0 or not math.isfinite(value):
+        return Estimate(name, value, std_error, df, math.nan, math.nan, math.nan, math.nan, level)
+    distribution = stats.norm() if df is None else stats.t(df)
+    statistic = value / std_error
+    reach = float(distribution.ppf(0.5 + level / 2)) * std_error
+    p_value = 2 * float(distribution.sf(abs(statistic)))
+    return Estimate(name, value, std_error, df, statistic, p_value, value - reach, value + reach, level)
