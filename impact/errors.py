@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["BadData", "ImpactError", "NotIdentified"]
+__all__ = ["BadData", "BadDocument", "ImpactError", "NotIdentified"]
 
 
 class ImpactError(ValueError):
@@ -11,6 +11,10 @@ class ImpactError(ValueError):
 
 class BadData(ImpactError):
     """A value, shape or argument that no method can use: NaN, infinity, a negative weight, a misspelt column."""
+
+
+class BadDocument(ImpactError):
+    """A plan, a file of site periods or a results bundle that cannot be read; names the file, line and key."""
 
 
 class NotIdentified(ImpactError):
