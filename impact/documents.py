@@ -55,15 +55,16 @@ def read(path: Path, model: type[Read]) -> Read:
 
 
 def _parsed(data: bytes) -> tuple[Any, dict[Place, int]]:
-    loader = _Loader(data)
+    try:
+        loader = _Loader(data.decode("utf-8-sig"))
+    except (UnicodeDecodeError, yaml.reader.ReaderError):
+        raise BadDocument("This is not a text file in UTF-8.") from None
     try:
         root = loader.get_single_node()
         lines: dict[Place, int] = {}
         if root is not None:
             _walk(root, (), lines)
         return (loader.construct_document(root) if root is not None else None), lines
-    except yaml.reader.ReaderError:
-        raise BadDocument("This is not a text file in UTF-8.") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f"Line {mark.line + 1}: " if mark else ""
