@@ -178,7 +178,7 @@ def _numeric(database: duckdb.DuckDBPyConnection, statement: str) -> pd.DataFram
 
 def _guessed(database: duckdb.DuckDBPyConnection, terms: Sequence[str]) -> dict[str, float]:
     means = ", ".join(f"AVG(CAST({_quoted(c)} AS DOUBLE PRECISION)) AS m{i}" for i, c in enumerate(terms))
-    head = f"(SELECT * FROM records LIMIT {FIRST_ROWS}) AS head"
+    head = f"(SELECT * FROM records LIMIT {FIRST_ROWS}) AS head"  # noqa: S608 - a number of ours
     row = _numeric(database, f"SELECT {means} FROM {head}").iloc[0]  # noqa: S608 - names are quoted
     found = {c: float(row[f"m{i}"]) for i, c in enumerate(terms)}
     return {c: centre if np.isfinite(centre) else 0.0 for c, centre in found.items()}
