@@ -9,9 +9,11 @@ from impact.clusters.fitting import ClusterFit, Target
 from impact.clusters.variances import cr2, crv1, cv3
 from impact.clusters.wild import WildTest, wild_bootstrap
 from impact.errors import BadData, NotIdentified
-from impact.estimate import Estimate, Note, student
+from impact.estimate import Estimate, Note, few_clusters, student
 
 __all__ = ["ErrorTable", "error_table", "small_sample_notes"]
+
+FEW_TREATED = 4
 
 
 @dataclass(frozen=True)
@@ -49,36 +51,30 @@ def error_table(
     try:
         second = cr2(fitted, target, level=level)
     except BadData as error:
-        notes.append(Note("cr2-missing", str(error)))
+        notes.append(Note("cr2_missing", str(error)))
     try:
         third = cv3(fitted, target, level=level)
     except NotIdentified as error:
-        notes.append(Note("one-cluster", f"{error} CRV1 and CR2 rest on that cluster alone and say little."))
+        notes.append(Note("one_cluster", f"{error} CRV1 and CR2 rest on that cluster alone and say little."))
     try:
         wild = wild_bootstrap(fitted, target, seed=seed, n_draws=n_draws)
         notes.extend(wild.notes)
     except NotIdentified as error:
         wild = None
-        notes.append(Note("wild-missing", str(error)))
+        notes.append(Note("wild_missing", str(error)))
     return ErrorTable(first, second, third, wild, fitted.n_clusters, n_treated, tuple(notes))
 
 
 def small_sample_notes(n_clusters: int, n_treated: int | None = None) -> tuple[Note, ...]:
     """What must be printed beside p-values with fewer than ten clusters or fewer than four treated ones.
 
-    The sizes are those of 1,000 simulated panels of six periods with AR(1) errors of .5 at a nominal 5%.
+    The sizes are those of 1,000 simulated panels of ten clusters and six periods with AR(1) errors of .5.
     """
-    notes = []
-    if n_clusters < 10:
-        text = (
-            f"Only {n_clusters} clusters: p-values and intervals are approximate, and a normal (z) reference "
-            "rejects far too often (19% instead of 5% in simulations of 6 clusters)."
-        )
-        notes.append(Note("few-clusters", text))
-    if n_treated is not None and n_treated < 4:
-        text = (
-            f"Only {n_treated} treated clusters: in simulations of 2 treated among 10, CRV1 rejected 12% of "
-            "true nulls and CR2 0.3% instead of 5%. Read the four standard errors together."
-        )
-        notes.append(Note("few-treated", text))
-    return tuple(notes)
+    notes = few_clusters(n_clusters)
+    if n_treated is None or n_treated >= FEW_TREATED:
+        return notes
+    text = (
+        f"Only {n_treated} treated clusters: in simulations of 2 treated among 10, CRV1 rejected 12% of true nulls and "
+        "CR2 0.3% where 5% was meant. Read the four standard errors together."
+    )
+    return (*notes, Note("few_treated", text))

@@ -102,4 +102,4 @@ def _notes(floor: float) -> tuple[Note, ...]:
     if floor < 0.05:
         return ()
     text = f"With so few clusters the bootstrap p-value cannot fall below {floor:.4f}: it can never reject at 5%."
-    return (Note("wild-floor", text),)
+    return (Note("wild_floor", text),)
