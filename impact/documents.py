@@ -36,6 +36,13 @@ class _Loader(yaml.SafeLoader):
         return super().compose_node(parent, index)
 
 
+# Unlike YAML 1.1, “on”, “off”, “yes” and “no” stay words: `on` is a key of ours.
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in known if tag != "tag:yaml.org,2002:bool" or first in "tTfF"]
+    for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
 def read(path: Path, model: type[Read]) -> Read:
     """The document at `path`. Raises BadDocument that names the file and every faulty line and key."""
     try:
