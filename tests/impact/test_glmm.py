@@ -93,7 +93,7 @@ def test_spread_of_zero_is_compared_with_the_pooled_logit(reference, published):
     effect = fit.contrast("trt", {"trt": 1})
     assert (fit.is_boundary, fit.sd) == (True, expected["sd"])
     assert [effect.value, effect.std_error] == pytest.approx(
-        [expected["IT"], expected["SE"]], abs=expected["tol"]
+        [expected["IT"], expected["se"]], abs=expected["tol"]
     )
     assert "boundary" in [note.code for note in fit.notes]
     pooled = sm.GLM(
