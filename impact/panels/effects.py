@@ -47,15 +47,16 @@ def fixed_effects(
     period: str | None = None,
     cluster: str | None = None,
     weight: str | None = None,
-    site_effects: Literal["dummies", "swept"] | None = None,
+    site_effects: Literal["dummies", "swept", "none"] | None = None,
     level: float = 0.95,
 ) -> PanelFit:
     """y = x'b + site effect + period effect + error by (weighted) least squares; errors CRV1 with t(G-1).
 
-    One row is a person, or a site and period: any number of rows a cell. Covariates are numeric columns, of persons or of
-    sites. Clusters are the sites unless `cluster` names a column. The first site and period are the reference.
-    Site effects enter as dummies, or with more than 100 sites that are also the clusters are swept out, which gives the
-    same but leaves CR2 with weights unavailable. Missing values are refused. Checked against pyfixest and linearmodels.
+    One row is a person, or a site and period: any number of rows a cell. Covariates are numeric columns, of persons
+    or of sites. Clusters are the sites unless `cluster` names a column. The first site and period are the reference.
+    Site effects enter as dummies, or with more than 100 sites that are also the clusters are swept out, which gives
+    the same but leaves CR2 with weights unavailable; “none” leaves them out. Missing values are refused. Checked
+    against pyfixest and linearmodels.
 
     Raises BadData for missing values, unusable weights, misspelt columns; NotIdentified for collinear covariates.
     """
@@ -67,7 +68,8 @@ def fixed_effects(
         raise BadData("Site effects can be swept out only where the sites are the clusters.")
     # effects come before covariates, so that a covariate is blamed for collinearity and not a dummy
     design, names = [np.ones(len(codes))], ["constant"]
-    for column in [c for c in (period, None if sweeps else site) if c is not None]:
+    of_sites = [] if sweeps or site_effects == "none" else [site]
+    for column in [*([] if period is None else [period]), *of_sites]:
         place, labels = groups(named(frame, column), column)
         design += [(place == level_of).astype(float) for level_of in range(1, len(labels))]
         names += [f"{column} {label}" for label in labels[1:]]

@@ -210,7 +210,7 @@ def _limit(alpha: Floats, size: Ints) -> Floats:
             back = np.arange(t - 1, t - p - 1, -1)
             left += count * g[np.ix_(back, back)]
             right += count * g[back, t]
-    found: Floats = np.linalg.solve(left, right)
+    found: Floats = np.asarray(np.linalg.solve(left, right), dtype=np.float64)
     return found
 
 

@@ -1,0 +1,83 @@
+"""Leads and lags of treatment: were trends equal before, and when does the effect come?"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from impact.clusters import ErrorTable, WaldTest, joint
+from impact.columns import named
+from impact.did.answers import Did, answer
+from impact.did.design import Columns, since_start, treatment
+from impact.errors import BadData, NotIdentified
+from impact.estimate import Note
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["EventStudy", "event_study"]
+
+SIGNIFICANT = 0.05
+
+
+@dataclass(frozen=True, eq=False)
+class EventStudy(Did):
+    """Leads and lags; `leads_test` is joint over the leads (None where they outnumber what clusters allow)."""
+
+    leads_test: WaldTest | None
+    n_leads: int
+    n_insignificant_leads: int
+
+
+def event_study(
+    frame: pd.DataFrame, columns: Columns, *, first: str, n_leads: int, n_lags: int, seed: int = 0
+) -> EventStudy:
+    """y = Σ_k β_k 1[t - first = k] + x'γ + site + period effects, k = -1 the reference: leads test for equal trends.
+
+    `first` holds the first treated period, missing for comparators; k counts periods that occur in the data. The outer
+    terms take in everything beyond them. 004 takes equal trends as given where most leads are insignificant at
+    5%: that count (CR2) is returned beside the joint test. With staggered starts a lead mixes in other cohorts' effects
+    (Sun and Abraham 2021): compare `sun_abraham`. Raises as `effect`, BadData for fewer than two leads or no lag.
+    """
+    if n_leads < 2 or n_lags < 0:
+        raise BadData("An event study needs two leads or more, since the first is the reference, and lag 0.")
+    d = treatment(frame, columns)
+    since, is_ever = since_start(frame, columns, first)
+    clipped = np.clip(since, -n_leads, n_lags)
+    terms = {
+        _event_name(k, n_leads, n_lags): (is_ever & (clipped == k)).astype(float)
+        for k in range(-n_leads, n_lags + 1)
+        if k != -1
+    }
+    for name, values in terms.items():
+        if not values.any():
+            raise NotIdentified(f"No treated site is observed at {name}: ask for fewer leads or lags.")
+    found = answer("event study", frame, replace(columns, post=None), terms, d, seed=seed)
+    leads = [name for name in terms if name.startswith("lead")]
+    notes, test = list(found.notes), None
+    try:
+        test = joint(found.fitted, leads)
+    except NotIdentified as error:
+        notes.append(Note("leads_untested", str(error)))
+    if named(frame, first).nunique() > 1:
+        text = (
+            "Starts are staggered: a lead or lag mixes in other cohorts' effects. Compare Sun and Abraham's."
+        )
+        notes.append(Note("staggered_leads", text))
+    shared = {f.name: getattr(found, f.name) for f in fields(Did)} | {"notes": tuple(notes)}
+    n_quiet = sum(not _is_significant(found.terms[name]) for name in leads)
+    return EventStudy(**shared, leads_test=test, n_leads=len(leads), n_insignificant_leads=n_quiet)
+
+
+def _event_name(k: int, n_leads: int, n_lags: int) -> str:
+    beyond = "+" if k in (-n_leads, n_lags) else ""
+    return f"lead {-k}{beyond}" if k < 0 else f"lag {k}{beyond}"
+
+
+def _is_significant(table: ErrorTable) -> bool:
+    """By CR2, or where it does not exist by CRV1."""
+    p = table.crv1.p_value if math.isnan(table.cr2.p_value) else table.cr2.p_value
+    return p < SIGNIFICANT
