@@ -157,9 +157,9 @@ def _batches(x: Floats, y: Floats, codes: Ints) -> Iterator[_Batch]:
 
 
 def _likelihood(batch: _Batch, b: Floats) -> tuple[float, Floats, Floats]:
-    """Log-likelihood, scores (strata, k) and information (k, k) of a batch.
+    """Log-likelihood, scores (strata, k) and information (k, k) of a batch; minus infinity where numbers over- or underflow.
 
-    B_j, its gradient and its second derivative are carried along in logs of the largest term, for each stratum.
+    B_j is carried along with its first and second derivatives.
     """
     s, n, k = batch.x.shape
     eta = batch.x @ b
@@ -168,7 +168,7 @@ def _likelihood(batch: _Batch, b: Floats) -> tuple[float, Floats, Floats]:
     d = batch.n_cases
     total, first, second = np.zeros((s, d + 1)), np.zeros((s, d + 1, k)), np.zeros((s, d + 1, k, k))
     total[:, 0] = 1.0
-    for row in range(n):
+    for row in range(n):  # overflow is caught below
         v, xr = w[:, row, None], batch.x[:, row]
         grown = v[:, :, None] * (first[:, :-1] + total[:, :-1, None] * xr[:, None, :])
         cross = first[:, :-1, :, None] * xr[:, None, None, :]
@@ -177,7 +177,7 @@ def _likelihood(batch: _Batch, b: Floats) -> tuple[float, Floats, Floats]:
         first[:, 1:] += grown
         total[:, 1:] += v * total[:, :-1]
     if not np.isfinite(total[:, d]).all() or (total[:, d] <= 0).any():
-        raise BadData(f"Strata of {n} rows are too large for a conditional logit: use dummies in a logit.")
+        return -np.inf, np.zeros((s, k)), np.zeros((k, k))
     mean = first[:, d] / total[:, d, None]
     spread = second[:, d] / total[:, d, None, None] - mean[:, :, None] * mean[:, None, :]
     value = batch.of_cases @ b - d * shift - np.log(total[:, d])
@@ -189,9 +189,15 @@ def _newton(
 ) -> tuple[Floats, float, Floats, Floats]:
     b, step, last = np.zeros(x.shape[1]), np.zeros(x.shape[1]), -np.inf
     for _ in range(STEPS):
-        parts = [_likelihood(batch, b) for batch in batches]
+        with np.errstate(over="ignore", invalid="ignore"):
+            parts = [_likelihood(batch, b) for batch in batches]
         value = sum(part[0] for part in parts)
-        if value < last - 1e-9 * abs(last):
+        if value == -np.inf and not b.any():
+            largest = max(batch.x.shape[1] for batch in batches)
+            raise BadData(
+                f"Strata of {largest} rows are too large for a conditional logit: use dummies in a logit."
+            )
+        if value == -np.inf or value < last - 1e-9 * abs(last):
             step = step / 2
             b = b - step
             continue

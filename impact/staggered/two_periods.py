@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from impact.columns import Floats, independent
+from impact.columns import Floats, independent, standardised
 from impact.errors import NotIdentified
 from impact.logits import logit
 
@@ -32,6 +32,7 @@ def two_period_effect(
     if x.shape[1] == 1:
         return _difference(change, treated, w)
     independent(x, list(names))
+    x = standardised(x)[0]  # none of the three depends on where covariates start or in what unit they come
     n = len(change)
     on, off = w * treated, w * (1 - treated)
     predicted, line = np.zeros(n), np.zeros((n, x.shape[1]))
