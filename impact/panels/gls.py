@@ -217,14 +217,11 @@ def _limit(alpha: Floats, size: Ints) -> Floats:
 def _corrected(found: Floats, size: Ints) -> tuple[Floats, tuple[Note, ...]]:
     alpha = found.copy()
     for _ in range(500):
-        move = found - _limit(alpha, size)
-        ahead, stopped = _stationary(alpha + move)
+        ahead, stopped = _stationary(alpha + found - _limit(alpha, size))
         if np.abs(ahead - alpha).max() < 1e-9:
-            return ahead, ()
+            return ahead, stopped
         alpha = ahead
-        if stopped and move.sum() > 0 and np.abs(move).max() < 1e-10:
-            break
-    return alpha, (Note("bias_correction", "No stationary process has residuals as persistent as these."),)
+    return alpha, (Note("bias_correction", "The bias correction of the autoregression did not settle."),)
 
 
 def _stationary(alpha: Floats) -> tuple[Floats, tuple[Note, ...]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -69,6 +69,7 @@ class _Panel:
     names: tuple[str, ...]
     codes: Ints
     size: Floats
+    centre: Floats  # taken off the covariates, which moves the constant alone
 
     @classmethod
     def of(cls, frame: pd.DataFrame, outcome: str, covariates: Sequence[str], unit: str) -> _Panel:
@@ -80,11 +81,12 @@ class _Panel:
         x = np.column_stack([numbers(named(frame, name), name) for name in covariates])
         independent(np.column_stack([np.ones(len(codes)), x]), ["constant", *covariates])
         y = numbers(named(frame, outcome), outcome)
-        return cls(y, x, tuple(covariates), codes, np.bincount(codes).astype(float))
+        centre = x.mean(axis=0)
+        return cls(y, x - centre, tuple(covariates), codes, np.bincount(codes).astype(float), centre)
 
     def varying(self) -> tuple[Floats, Floats, tuple[str, ...]]:
         """The demeaned outcome, and the demeaned covariates that vary within units."""
-        x = demeaned(self.x - self.x.mean(axis=0), self.codes)
+        x = demeaned(self.x, self.codes)
         keep = np.abs(x).max(axis=0) > 1e-12 * np.abs(self.x).max(axis=0)
         if not keep.any():
             raise NotIdentified("No covariate varies within units.")
@@ -125,7 +127,7 @@ def between(
     independent(x, names)
     n = len(panel.size)
     return PanelEstimates(
-        *_estimates(y, x, names, np.arange(n), n - x.shape[1], 0, level), n, len(panel.y), ()
+        *_estimates(y, x, names, np.arange(n), n - x.shape[1], 0, level, panel.centre), n, len(panel.y), ()
     )
 
 
@@ -163,7 +165,7 @@ def random_effects(
     y = panel.y - pull * y_mean[panel.codes]
     x = np.column_stack([np.ones(rows), panel.x]) - pull[:, None] * x_mean[panel.codes]
     names = ("constant", *panel.names)
-    found = _estimates(y, x, names, panel.codes, rows - x.shape[1], 0, level)
+    found = _estimates(y, x, names, panel.codes, rows - x.shape[1], 0, level, panel.centre)
     return RandomEffects(
         *found, n, rows, notes, sigma2_u**0.5, sigma2_e**0.5, (float(theta.min()), float(theta.max()))
     )
@@ -208,20 +210,34 @@ def _unit_variance(panel: _Panel, y_mean: Floats, x_mean: Floats, sigma2_e: floa
 
 
 def _estimates(
-    y: Floats, x: Floats, names: tuple[str, ...], codes: Ints, df: int, absorbed: int, level: float
+    y: Floats,
+    x: Floats,
+    names: tuple[str, ...],
+    codes: Ints,
+    df: int,
+    absorbed: int,
+    level: float,
+    centre: Floats | None = None,
 ) -> tuple[tuple[Estimate, ...], tuple[Estimate, ...], Floats]:
     """Least squares of transformed rows: estimates with model errors, with clustered errors, and the covariance."""
     if df < 1:
         raise NotIdentified(f"There are too few rows for {len(names)} coefficients.")
     fitted = fit(ClusterSums.from_rows(y, x, names, codes))
-    contrasts = np.array([fitted.direction(name) for name in names])
+    targets: list[dict[str, float]] = [{name: 1.0} for name in names]
+    if centre is not None:
+        targets[0] |= {name: -c for name, c in zip(names[1:], centre.tolist(), strict=True)}
+    contrasts = np.array([fitted.direction(target) for target in targets])
     residual = y - x @ np.array([fitted.value(name) for name in names])
     covariance = contrasts @ fitted.bread @ contrasts.T * float(residual @ residual) / df
-    errors = np.sqrt(np.diag(covariance))
+    values = [fitted.value(target) for target in targets]
+    errors = np.sqrt(np.diag(covariance)).tolist()
     model = tuple(
-        student(name, fitted.value(name), float(error), df, level=level)
-        for name, error in zip(names, errors, strict=True)
+        student(name, value, error, df, level=level)
+        for name, value, error in zip(names, values, errors, strict=True)
     )
     count = len(names) + absorbed
-    clustered = tuple(crv1(fitted, name, n_parameters=count, level=level) for name in names)
+    clustered = tuple(
+        replace(crv1(fitted, target, n_parameters=count, level=level), name=name)
+        for name, target in zip(names, targets, strict=True)
+    )
     return model, clustered, covariance
