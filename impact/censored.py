@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from impact.columns import Floats, groups, independent, matrix, numbers, same_length, standardised
+from impact.columns import Floats, clustered, independent, matrix, numbers, same_length, standardised
 from impact.errors import BadData, NotIdentified
-from impact.estimate import Estimate, Note, few_clusters, normal, student
+from impact.estimate import Estimate, Note, wald
 
 __all__ = ["Tobit", "tobit"]
 
@@ -55,42 +55,34 @@ def tobit(
     """
     y, x = numbers(outcome, "outcome"), matrix(covariates, names)
     same_length(len(y), {name: x[:, place] for place, name in enumerate(names)})
-    low, high = _limit(left, len(y), -np.inf, "left"), _limit(right, len(y), np.inf, "right")
-    side = _sides(y, low, high)
-    design = np.column_stack([np.ones(len(y)), x])
-    labels = ["constant", *names]
+    limits = _limit(left, len(y), -np.inf, "left"), _limit(right, len(y), np.inf, "right")
+    side = _sides(y, *limits)
+    design, labels = np.column_stack([np.ones(len(y)), x]), ["constant", *names]
     independent(design, labels)
     z, back = standardised(design)
+    # In standard units, so that neither an offset nor the unit of the outcome costs digits.
     centre, spread = float(y.mean()), float(y.std())
-    bound = np.select([side < 0, side > 0], [low, high], y)
-    rows = np.column_stack([-z, (bound - centre) / spread])
-    start = np.linalg.lstsq(z, rows[:, -1], rcond=None)[0]
-    scale = float((rows[:, -1] - z @ start).std()) or 1.0
-    found = _newton(rows, side, np.append(start, 1.0) / scale)
-    log_likelihood, gradients, hessian = _derivatives(found, rows, side)
+    rows = np.column_stack([-z, (y - centre) / spread])
+    p = _newton(rows, side, _start(rows))
+    log_likelihood, gradients, hessian = _derivatives(p, rows, side)
     inner, df, notes = _covariance(hessian, gradients, cluster)
-    to_beta = _delta(found, back, spread)
+    to_beta = _delta(p, back, spread)
     covariance = to_beta @ inner @ to_beta.T
     n_between = int((side == 0).sum())
     if n_between == len(y):
         notes = (*notes, Note("nothing_censored", "No row is at a limit, so this is a linear model."))
-    ends = [(limit - centre) / spread for limit in (low, high)]
-    beta = spread * (back @ found[:-1]) / found[-1] + np.append(centre, np.zeros(len(names)))
-    log_scale = float(np.log(spread / found[-1]))
-    errors = np.sqrt(np.diag(covariance))
-    estimates = [
-        _wald(label, value, error, df, level)
-        for label, value, error in zip([*labels, "log scale"], [*beta, log_scale], errors, strict=True)
-    ]
+    beta = spread * (back @ p[:-1]) / p[-1]
+    beta[0] += centre
+    found = zip(
+        [*labels, "log scale"], [*beta, np.log(spread / p[-1])], np.sqrt(np.diag(covariance)), strict=True
+    )
+    estimates = [wald(*each, df, level=level) for each in found]
+    ends = [(limit - centre) / spread for limit in limits]
+    effects = _average_effects(p, z, ends, spread * np.diag(back), inner)
     return Tobit(
         tuple(estimates[:-1]),
         estimates[-1],
-        tuple(
-            _wald(names[place], value, error, df, level)
-            for place, (value, error) in enumerate(
-                _average_effects(found, z, ends, spread * np.diag(back), inner)
-            )
-        ),
+        tuple(wald(name, *effect, df, level=level) for name, effect in zip(names, effects, strict=True)),
         covariance,
         log_likelihood - n_between * float(np.log(spread)),
         int((side < 0).sum()),
@@ -98,6 +90,16 @@ def tobit(
         n_between,
         notes,
     )
+
+
+def _start(rows: Floats) -> Floats:
+    """Least squares in Olsen's parameters."""
+    z, y = -rows[:, :-1], rows[:, -1]
+    b = np.linalg.lstsq(z, y, rcond=None)[0]
+    scale = float((y - z @ b).std())
+    if scale < 1e-10:
+        raise NotIdentified("The covariates determine the outcome exactly.")
+    return np.append(b, 1.0) / scale
 
 
 def _limit(limit: npt.ArrayLike | None, n: int, absent: float, name: str) -> Floats:
@@ -188,15 +190,8 @@ def _covariance(
     if cluster is None:
         note = Note("rows_independent", "Standard errors treat the rows as independent of each other.")
         return inverse, None, (note,)
-    codes, labels = groups(cluster, "cluster")
-    same_length(len(gradients), {"cluster": codes.astype(float)})
-    n = len(labels)
-    if n < 2:
-        raise NotIdentified("Clustered standard errors need at least two clusters.")
-    sums = np.zeros((n, gradients.shape[1]))
-    np.add.at(sums, codes, gradients)
-    half = inverse @ sums.T
-    return half @ half.T * n / (n - 1), float(n - 1), few_clusters(n)
+    middle, df, notes = clustered(gradients, cluster)
+    return inverse @ middle @ inverse, df, notes
 
 
 def _average_effects(
@@ -220,9 +215,3 @@ def _average_effects(
         value, error = p[place] / p[-1] * share, np.sqrt(slope @ inner @ slope)
         found.append((float(units[place] * value), float(units[place] * error)))
     return found
-
-
-def _wald(name: str, value: float, error: float, df: float | None, level: float) -> Estimate:
-    if df is None:
-        return normal(name, float(value), float(error), level=level)
-    return student(name, float(value), float(error), df, level=level)

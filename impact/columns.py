@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from impact.errors import BadData, NotIdentified
+from impact.estimate import Note, few_clusters
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Floats",
     "Ints",
+    "clustered",
     "groups",
     "independent",
     "matrix",
@@ -149,6 +151,25 @@ def independent(x: Floats, names: Sequence[str]) -> None:
         raise NotIdentified(
             f"“{names[place]}” is determined by the columns before it ({before}). Leave it out."
         )
+
+
+def clustered(scores: Floats, cluster: npt.ArrayLike) -> tuple[Floats, float, tuple[Note, ...]]:
+    """The middle of a sandwich, G/(G - 1) Σ_g s_g s_g', its G - 1 degrees of freedom, and the notes that go with it.
+
+    `scores` (n, k) are gradients of the log-likelihood by row, s_g their sums by cluster. Raises NotIdentified for one cluster.
+    """
+    codes, labels = groups(cluster, "cluster")
+    same_length(len(scores), {"cluster": codes.astype(float)})
+    n = len(labels)
+    if n < 2:
+        raise NotIdentified("Clustered standard errors need at least two clusters.")
+    sums = np.zeros((n, scores.shape[1]))
+    np.add.at(sums, codes, scores)
+    notes = few_clusters(n)
+    if scores.shape[1] >= n:
+        text = f"{scores.shape[1]} coefficients from {n} clusters: standard errors of dummies of the clusters mean nothing."
+        notes = (*notes, Note("more_coefficients_than_clusters", text))
+    return sums.T @ sums * n / (n - 1), float(n - 1), notes
 
 
 def named(frame: pd.DataFrame, name: str) -> pd.Series:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from impact.errors import BadData
 
-__all__ = ["FEW_CLUSTERS", "Estimate", "Note", "few_clusters", "normal", "student"]
+__all__ = ["FEW_CLUSTERS", "Estimate", "Note", "few_clusters", "normal", "student", "wald"]
 
 FEW_CLUSTERS = 10
 
@@ -62,6 +62,11 @@ def normal(name: str, value: float, std_error: float, *, level: float = 0.95) ->
 def student(name: str, value: float, std_error: float, df: float, *, level: float = 0.95) -> Estimate:
     """Wald test and interval with Student's t on `df` degrees of freedom."""
     return _wald(name, value, std_error, df, level)
+
+
+def wald(name: str, value: float, std_error: float, df: float | None, *, level: float = 0.95) -> Estimate:
+    """`student` where there are degrees of freedom, `normal` where df is None."""
+    return _wald(name, float(value), float(std_error), df, level)
 
 
 def _wald(name: str, value: float, std_error: float, df: float | None, level: float) -> Estimate:

@@ -9,9 +9,19 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from impact.columns import Floats, Ints, groups, independent, matrix, numbers, same_length, standardised
+from impact.columns import (
+    Floats,
+    Ints,
+    clustered,
+    groups,
+    independent,
+    matrix,
+    numbers,
+    same_length,
+    standardised,
+)
 from impact.errors import BadData, NotIdentified
-from impact.estimate import Estimate, Note, few_clusters, normal, student
+from impact.estimate import Estimate, Note, wald
 
 __all__ = ["Hurdle", "hurdle"]
 
@@ -42,6 +52,16 @@ class _Part:
     p: Floats
     covariance: Floats
     log_likelihood: float
+    df: float | None
+    notes: tuple[Note, ...]
+
+    def estimates(
+        self, labels: list[str], back: Floats, df: float | None, level: float
+    ) -> tuple[Estimate, ...]:
+        k = len(labels)
+        errors = np.sqrt(np.diag(back @ self.covariance[:k, :k] @ back.T))
+        found = zip(labels, back @ self.p[:k], errors, strict=True)
+        return tuple(wald(*each, df, level=level) for each in found)
 
 
 # Log-likelihood, its gradient by row and its Hessian at p.
@@ -72,46 +92,37 @@ def hurdle(
     """
     y, x = _counts(outcome), matrix(covariates, names)
     same_length(len(y), {name: x[:, place] for place, name in enumerate(names)})
-    codes, n_clusters, notes = _clusters(cluster, len(y))
     if distribution not in ("poisson", "negbin"):
         raise BadData(f"The distribution is “poisson” or “negbin”, not “{distribution}”.")
     labels, positive = ["constant", *names], y > 0
     design = np.column_stack([np.ones(len(y)), x])
     independent(design, labels)
     z, back = standardised(design)
+    codes = None if cluster is None else groups(cluster, "cluster")[0]
+    if codes is not None:
+        same_length(len(y), {"cluster": codes.astype(float)})
     zero = _fitted("zero", positive.astype(float), z, labels, codes)
-    counted = None if codes is None else codes[positive]
-    count = _fitted(distribution, y[positive], z[positive], labels, counted)
-    df = None if n_clusters is None else float(n_clusters - 1)
-
-    def wald(name: str, value: float, error: float) -> Estimate:
-        if df is None:
-            return normal(name, float(value), float(error), level=level)
-        return student(name, float(value), float(error), df, level=level)
-
-    log_theta = None
+    count = _fitted(
+        distribution, y[positive], z[positive], labels, None if codes is None else codes[positive]
+    )
+    df = None if zero.df is None or count.df is None else min(zero.df, count.df)
+    log_theta = effect = None
     if distribution == "negbin":
-        log_theta = wald("log theta", count.p[-1], np.sqrt(count.covariance[-1, -1]))
-    effect = None
+        log_theta = wald("log theta", count.p[-1], np.sqrt(count.covariance[-1, -1]), df, level=level)
     if effect_of is not None:
         levels = _levels(design, labels, effect_of, back)
-        effect = wald(effect_of, *_average_effect(z, labels.index(effect_of), levels, zero, count))
-
-    def estimates(fitted: _Part) -> tuple[Estimate, ...]:
-        k = len(labels)
-        errors = np.sqrt(np.diag(back @ fitted.covariance[:k, :k] @ back.T))
-        return tuple(map(wald, labels, back @ fitted.p[:k], errors))
-
+        found = _average_effect(z, labels.index(effect_of), levels, zero, count)
+        effect = wald(effect_of, *found, df, level=level)
     return Hurdle(
-        estimates(zero),
-        estimates(count),
+        zero.estimates(labels, back, df, level),
+        count.estimates(labels, back, df, level),
         None if log_theta is None else float(np.exp(log_theta.value)),
         log_theta,
         effect,
         zero.log_likelihood + count.log_likelihood,
         int((~positive).sum()),
         int(positive.sum()),
-        notes,
+        tuple(dict.fromkeys((*zero.notes, *count.notes))),
     )
 
 
@@ -127,17 +138,6 @@ def _counts(outcome: npt.ArrayLike) -> Floats:
     if y.max() == 1:
         raise NotIdentified("Every count above zero is 1, so only the logit part can be estimated.")
     return y
-
-
-def _clusters(cluster: npt.ArrayLike | None, n: int) -> tuple[Ints | None, int | None, tuple[Note, ...]]:
-    if cluster is None:
-        note = Note("rows_independent", "Standard errors treat the rows as independent of each other.")
-        return None, None, (note,)
-    codes, labels = groups(cluster, "cluster")
-    same_length(n, {"cluster": codes.astype(float)})
-    if len(labels) < 2:
-        raise NotIdentified("Clustered standard errors need at least two clusters.")
-    return codes, len(labels), few_clusters(len(labels))
 
 
 def _fitted(kind: str, y: Floats, z: Floats, labels: list[str], codes: Ints | None) -> _Part:
@@ -160,13 +160,11 @@ def _fitted(kind: str, y: Floats, z: Floats, labels: list[str], codes: Ints | No
     if bad[1:].any():
         name = labels[int(np.argmax(bad[1:])) + 1]
         raise NotIdentified(f"“{name}” predicts a part perfectly, so its coefficient has no finite estimate.")
-    if codes is not None:
-        n = int(codes.max()) + 1
-        sums = np.zeros((n, len(p)))
-        np.add.at(sums, codes, scores)
-        half = inverse @ sums.T
-        inverse = half @ half.T * n / (n - 1)
-    return _Part(p, inverse, value)
+    if codes is None:
+        note = Note("rows_independent", "Standard errors treat the rows as independent of each other.")
+        return _Part(p, inverse, value, None, (note,))
+    middle, df, notes = clustered(scores, codes)
+    return _Part(p, inverse @ middle @ inverse, value, df, notes)
 
 
 def _logit(y: Floats, z: Floats) -> _Likelihood:

@@ -10,9 +10,19 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from impact.columns import Floats, Ints, groups, independent, matrix, same_length, standardised, weights
+from impact.columns import (
+    Floats,
+    Ints,
+    clustered,
+    groups,
+    independent,
+    matrix,
+    same_length,
+    standardised,
+    weights,
+)
 from impact.errors import BadData, NotIdentified
-from impact.estimate import Estimate, Note, few_clusters, normal, student
+from impact.estimate import Estimate, Note, wald
 
 __all__ = ["Ordinal", "ordinal_logit"]
 
@@ -67,18 +77,15 @@ def ordinal_logit(
     to_units[:cuts, cuts:] = -back[0, 1:]
     to_units[cuts:, cuts:] = back[1:, 1:]
     df: float | None = None
+    if cluster is None:
+        notes += (Note("rows_independent", "Standard errors treat the rows as independent of each other."),)
+    else:
+        middle, df, more = clustered(gradients, cluster)
+        inverse, notes = inverse @ middle @ inverse, notes + more
     covariance = to_units @ inverse @ to_units.T
-    if cluster is not None:
-        covariance, df, more = _clustered(to_units @ inverse, gradients, cluster)
-        notes += more
-    errors = np.sqrt(np.diag(covariance))
     labels = [*(f"{a} | {b}" for a, b in itertools.pairwise(categories)), *names]
-    estimates = [
-        normal(label, value, error, level=level)
-        if df is None
-        else student(label, value, error, df, level=level)
-        for label, value, error in zip(labels, (to_units @ p).tolist(), errors.tolist(), strict=True)
-    ]
+    found = zip(labels, to_units @ p, np.sqrt(np.diag(covariance)), strict=True)
+    estimates = [wald(*each, df, level=level) for each in found]
     assumption = Note("proportional_odds", "Each covariate is assumed to act alike at every threshold.")
     return Ordinal(
         tuple(estimates[cuts:]),
@@ -184,17 +191,3 @@ def _no_runaway(p: Floats, inverse: Floats, z: Floats, names: Sequence[str]) -> 
         raise NotIdentified(
             f"“{name}” predicts the category perfectly, so its coefficient has no finite estimate."
         )
-
-
-def _clustered(
-    left: Floats, gradients: Floats, cluster: npt.ArrayLike
-) -> tuple[Floats, float, tuple[Note, ...]]:
-    codes, labels = groups(cluster, "cluster")
-    same_length(len(gradients), {"cluster": codes.astype(float)})
-    n = len(labels)
-    if n < 2:
-        raise NotIdentified("Clustered standard errors need at least two clusters.")
-    sums = np.zeros((n, gradients.shape[1]))
-    np.add.at(sums, codes, gradients)
-    half = left @ sums.T
-    return half @ half.T * n / (n - 1), float(n - 1), few_clusters(n)

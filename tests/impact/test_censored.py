@@ -194,6 +194,22 @@ def test_tobit_collinear(simulated):
         tobit(latent, np.column_stack([x, x.sum(axis=1)]), ["a", "b", "c"], left=None)
 
 
+def test_tobit_exact_fit(simulated):
+    x, _ = simulated
+    with pytest.raises(NotIdentified, match="exactly"):
+        tobit(1 + x[:, 0], x, ["a", "b"], left=None)
+
+
+def test_tobit_dummies_of_the_clusters_are_flagged(simulated):
+    x, latent = simulated
+    cluster = np.arange(600) % 4
+    dummies = np.eye(4)[cluster][:, 1:]
+    found = tobit(latent, np.column_stack([x, dummies]), list("abcde"), left=None, cluster=cluster)
+    assert "more_coefficients_than_clusters" in {note.code for note in found.notes}
+    with pytest.raises(NotIdentified, match="two clusters"):
+        tobit(latent, x, ["a", "b"], left=None, cluster=np.zeros(600))
+
+
 @pytest.mark.slow
 def test_tobit_covers():
     rng, runs = np.random.default_rng(11), 600
