@@ -106,7 +106,7 @@ class ClusterSums:
         x -= np.array([centres.get(name, 0.0) for name in names])
         order = np.argsort(codes, kind="stable")
         bounds = np.searchsorted(codes[order], np.arange(len(labels) + 1))
-        weighted = not bool((w == 1).all())
+        weighted = weight is not None
         moments = _moments(y[order] - outcome_centre, x[order], w[order], bounds, weighted)
         return cls(
             tuple(names),

@@ -57,7 +57,7 @@ def error_table(
     except NotIdentified as error:
         notes.append(Note("one_cluster", f"{error} CRV1 and CR2 rest on that cluster alone and say little."))
     try:
-        wild = wild_bootstrap(fitted, target, seed=seed, n_draws=n_draws)
+        wild = wild_bootstrap(fitted, target, seed=seed, n_draws=n_draws, level=level)
         notes.extend(wild.notes)
     except NotIdentified as error:
         wild = None

@@ -7,8 +7,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from impact.clusters import ClusterFit, ErrorTable, error_table
-from impact.columns import Floats, named, numbers
-from impact.did.design import Columns, absorbed_by_effects, count_sites, design_notes, pilots, refuse_few
+from impact.columns import Floats
+from impact.did.design import (
+    Columns,
+    absorbed_by_effects,
+    count_sites,
+    design_notes,
+    pilots,
+    posts,
+    refuse_few,
+)
 from impact.errors import BadData
 from impact.estimate import Note
 from impact.panels import fixed_effects
@@ -51,7 +59,7 @@ def answer(
     if not columns.site_effects:
         candidates["pilot"] = pilots(frame, columns)
     if columns.post is not None:
-        candidates[columns.post] = numbers(named(frame, columns.post), columns.post)
+        candidates[columns.post] = posts(frame, columns)
     extra, absorbed = absorbed_by_effects(frame, columns, candidates | dict(nuisance or {}))
     if clash := (set(terms) | set(extra)) & set(columns.covariates):
         raise BadData(f"“{min(clash)}” is named as a covariate, but the model has it already.")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from impact.columns import Floats, Ints, groups, named, numbers
+from impact.columns import Floats, Ints, groups, named, numbers, outcome_01
 from impact.errors import BadData, NotIdentified
 from impact.estimate import Note
 
@@ -22,6 +22,7 @@ __all__ = [
     "count_sites",
     "design_notes",
     "pilots",
+    "posts",
     "refuse_few",
     "since_start",
     "treatment",
@@ -93,6 +94,16 @@ def pilots(frame: pd.DataFrame, columns: Columns) -> Floats:
     ever = np.zeros(len(sites))
     np.maximum.at(ever, codes, treatment(frame, columns))
     return (ever[codes] > 0).astype(float)
+
+
+def posts(frame: pd.DataFrame, columns: Columns) -> Floats:
+    """`post` of each row. Raises BadData for values other than 0 and 1, and where a treated row is not after the start."""
+    assert columns.post is not None  # callers have asked
+    found = outcome_01(named(frame, columns.post), columns.post)
+    early = (treatment(frame, columns) > 0) & (found == 0)
+    if early.any():
+        raise BadData(f"Row {int(np.argmax(early)) + 1} is treated, but “{columns.post}” is 0.")
+    return found
 
 
 def count_sites(frame: pd.DataFrame, columns: Columns, treated: Floats) -> tuple[int, int]:

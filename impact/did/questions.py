@@ -10,7 +10,7 @@ import numpy as np
 from impact.clusters import error_table
 from impact.columns import groups, named, numbers, outcome_01
 from impact.did.answers import Did, answer
-from impact.did.design import Columns, pilots, since_start, treatment
+from impact.did.design import Columns, pilots, posts, since_start, treatment
 from impact.errors import BadData
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def common_shock(frame: pd.DataFrame, columns: Columns, *, shock: str, seed: int
     """
     if columns.post is None:
         raise BadData("The test of common shocks uses rows after the start alone: name the column “post”.")
-    after = numbers(named(frame, columns.post), columns.post) == 1
+    after = posts(frame, columns) == 1
     pilot = pilots(frame, columns)[after]
     late = frame.loc[after]
     s = numbers(named(late, shock), shock)
@@ -81,7 +81,7 @@ def triple_difference(frame: pd.DataFrame, columns: Columns, *, by: str, seed: i
     terms = {columns.treated: d, f"{columns.treated} × {by}": d * o}
     nuisance = {by: o, f"pilot × {by}": pilot * o}
     if columns.post is not None:
-        nuisance[f"{columns.post} × {by}"] = numbers(named(frame, columns.post), columns.post) * o
+        nuisance[f"{columns.post} × {by}"] = posts(frame, columns) * o
     else:
         when, dates = groups(named(frame, columns.period), columns.period)
         nuisance |= {f"{date} × {by}": (when == place) * o for place, date in enumerate(dates) if place}
@@ -119,11 +119,13 @@ def against_comparators(frame: pd.DataFrame, columns: Columns, *, kind: str, see
     """
     if columns.post is None:
         raise BadData("Comparing with kinds of comparators needs the column “post”.")
-    pilot = pilots(frame, columns)
-    labels = np.where(pilot == 1, "", np.asarray(named(frame, kind).astype(str)))
+    pilot, kinds = pilots(frame, columns), named(frame, kind)
+    if (unknown := (pilot == 0) & kinds.isna().to_numpy()).any():
+        raise BadData(f"“{kind}” is missing for a comparator in row {int(np.argmax(unknown)) + 1}.")
+    labels = np.where(pilot == 1, "", np.asarray(kinds.astype(str)))
     found = sorted(set(labels.tolist()) - {""})
     if len(found) < 2:
         raise BadData(f"“{kind}” has one value only among comparators: use `effect`.")
-    post = numbers(named(frame, columns.post), columns.post)
+    post = posts(frame, columns)
     terms = {f"against {k}": -((labels == k) * post) for k in found}
     return answer("kinds of comparators", frame, columns, terms, pilot, seed=seed)

@@ -275,6 +275,17 @@ def test_wild_bootstrap_draws_the_same_with_the_same_seed() -> None:
         wild_bootstrap(fitted, "d", n_draws=9)
 
 
+def test_wild_interval_holds_the_values_that_are_not_rejected(grunfeld: ClusterFit) -> None:
+    found = wild_bootstrap(grunfeld, "capital")
+    assert found.low < 0 < found.value < found.high  # p is .0508
+    for end, outward in ((found.low, -1), (found.high, 1)):
+        for nudge, is_in in ((-1e-6, True), (1e-6, False)):
+            p = wild_bootstrap(grunfeld, "capital", null=end + outward * nudge).p_value
+            assert (p >= 0.05) == is_in
+    five = wild_bootstrap(fit(sums_of(panel(1, g=5, treated=2), "y", ["d"], ["period"], "site")), "d")
+    assert (five.low, five.high) == (-math.inf, math.inf)  # p cannot fall below .0625
+
+
 def test_wild_bootstrap_of_the_estimate_itself_has_p_one(grunfeld: ClusterFit) -> None:
     assert wild_bootstrap(grunfeld, "value", null=grunfeld.value("value")).p_value == 1
 
@@ -325,6 +336,24 @@ def test_constant_of_a_centred_model_is_that_of_the_columns_as_given() -> None:
         )
         assert fitted.value("one") == pytest.approx(expected.params[2], rel=1e-8)
         assert crv1(fitted, "one").std_error == pytest.approx(expected.bse[2], rel=1e-8)
+
+
+def test_weights_of_one_are_no_weights() -> None:
+    frame = panel(4)
+    plain = fit(sums_of(frame, "y", ["d"], ["site", "period"], "site"))
+    ones = fit(sums_of(frame, "y", ["d"], ["site", "period"], "site", weight=np.ones(len(frame))))
+    assert cr2(ones, "d").std_error == pytest.approx(cr2(plain, "d").std_error, rel=1e-9)
+    assert cr2(ones, "d").df == pytest.approx(cr2(plain, "d").df or 0, rel=1e-9)
+
+
+def test_a_smaller_design_is_read_off_the_same_sums() -> None:
+    frame = panel(4).assign(z=lambda f: np.random.default_rng(1).normal(size=len(f)))
+    wide = sums_of(frame, "y", ["d", "z"], ["period"], "site")
+    one, two = fit(wide.chosen(["d", "one"])), fit(sums_of(frame, "y", ["d"], [], "site"))
+    assert crv1(one, "d").std_error == pytest.approx(crv1(two, "d").std_error, rel=1e-9)
+    assert one.value("d") == pytest.approx(two.value("d"), rel=1e-12)
+    with pytest.raises(BadData, match="no column “q”"):
+        wide.chosen(["q"])
 
 
 def test_sums_made_by_a_database_give_the_same() -> None:

@@ -227,6 +227,17 @@ def test_kinds_of_comparators_have_their_sign_turned() -> None:
         against_comparators(frame.assign(kind="none"), replace(COLUMNS, post="post"), kind="kind")
 
 
+def test_post_that_contradicts_treatment_is_refused() -> None:
+    frame = children().assign(y=lambda f: f["base"])
+    used = replace(COLUMNS, post="post")
+    with pytest.raises(BadData, match="Row 61 is treated, but “post” is 0"):
+        effect(frame.assign(post=frame["post"] * (frame["period"] > 6)), used)
+    with pytest.raises(BadData, match="“post” must be 0 or 1"):
+        effect(frame.assign(post=frame["post"] * 2), used)
+    with pytest.raises(BadData, match="“kind” is missing for a comparator"):
+        against_comparators(frame.assign(kind=None), used, kind="kind")
+
+
 def test_settling_in_leaves_out_the_time_between() -> None:
     frame = children().assign(ends=lambda f: f["start"] + 2, y=lambda f: f["base"])
     kept = settled(frame, period="period", starts="start", ends="ends")
