@@ -33,28 +33,39 @@ class EventStudy(Did):
 
 
 def event_study(
-    frame: pd.DataFrame, columns: Columns, *, first: str, n_leads: int, n_lags: int, seed: int = 0
+    frame: pd.DataFrame,
+    columns: Columns,
+    *,
+    first: str,
+    n_leads: int,
+    n_lags: int,
+    reference: int = -1,
+    seed: int = 0,
 ) -> EventStudy:
-    """y = Σ_k β_k 1[t - first = k] + x'γ + site + period effects, k = -1 the reference: leads test for equal trends.
+    """y = Σ_k β_k 1[t - first = k] + x'γ + site + period effects, k ≠ `reference`: leads test for equal trends.
 
     `first` holds the first treated period, missing for comparators; k counts periods that occur in the data. The outer
-    terms take in everything beyond them. 004 takes equal trends as given where most leads are insignificant at
-    5%: that count (CR2) is returned beside the joint test. With staggered starts a lead mixes in other cohorts' effects
-    (Sun and Abraham 2021): compare `sun_abraham`. Raises as `effect`, BadData for fewer than two leads or no lag.
+    terms take in everything beyond them. Times k at which no treated site is observed, such as a settling-in time
+    left out, are passed over with a note; the reference must lie before them. 004 takes equal trends as given where most
+    leads are insignificant at 5%: that count (CR2) is returned beside the joint test. With staggered starts a lead
+    mixes in other cohorts' effects (Sun and Abraham 2021): compare `sun_abraham`.
+
+    Raises as `effect`; BadData for no lead beside the reference or no lag; NotIdentified where no treated site is
+    observed at the reference or at an outer term.
     """
-    if n_leads < 2 or n_lags < 0:
-        raise BadData("An event study needs two leads or more, since the first is the reference, and lag 0.")
+    if n_leads < 2 or n_lags < 0 or not -n_leads < reference < 0:
+        raise BadData("An event study needs a reference before the start, a lead before that, and lag 0.")
     d = treatment(frame, columns)
     since, is_ever = since_start(frame, columns, first)
     clipped = np.clip(since, -n_leads, n_lags)
-    terms = {
-        _event_name(k, n_leads, n_lags): (is_ever & (clipped == k)).astype(float)
-        for k in range(-n_leads, n_lags + 1)
-        if k != -1
-    }
-    for name, values in terms.items():
-        if not values.any():
-            raise NotIdentified(f"No treated site is observed at {name}: ask for fewer leads or lags.")
+    at = {k: (is_ever & (clipped == k)).astype(float) for k in range(-n_leads, n_lags + 1)}
+    unseen = [k for k, values in at.items() if not values.any()]
+    for k in {-n_leads, n_lags, reference} & set(unseen):
+        name = _event_name(k, n_leads, n_lags)
+        raise NotIdentified(
+            f"No treated site is observed at {name}: ask for fewer, or for another reference."
+        )
+    terms = {_event_name(k, n_leads, n_lags): at[k] for k in at if k != reference and k not in unseen}
     found = answer("event study", frame, replace(columns, post=None), terms, d, seed=seed)
     leads = [name for name in terms if name.startswith("lead")]
     notes, test = list(found.notes), None
@@ -62,6 +73,9 @@ def event_study(
         test = joint(found.fitted, leads)
     except NotIdentified as error:
         notes.append(Note("leads_untested", str(error)))
+    if unseen:
+        shown = ", ".join(_event_name(k, n_leads, n_lags) for k in unseen)
+        notes.append(Note("unobserved_times", f"No treated site is observed at {shown}."))
     if named(frame, first).nunique() > 1:
         text = (
             "Starts are staggered: a lead or lag mixes in other cohorts' effects. Compare Sun and Abraham's."

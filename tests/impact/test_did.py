@@ -154,6 +154,23 @@ def test_event_study_notes_a_lag_that_one_site_identifies() -> None:
     assert "one_cluster" in [note.code for note in found.terms["lag 6+"].notes]
 
 
+def test_event_study_passes_over_a_settling_in_time() -> None:
+    frame = children(10, periods=10).assign(ends=lambda f: f["start"] + 2)
+    kept = settled(frame, period="period", starts="start", ends="ends")
+    kept["treated"] = kept["post"] * kept["pilot"]
+    kept["opened"] = kept["ends"].where(kept["pilot"] == 1)
+    kept = exact(kept, 1.5 * kept["treated"]).assign(
+        y=lambda f: f["y"] + 1e-6 * np.random.default_rng(0).normal(size=len(f))
+    )
+    used = replace(COLUMNS, covariates=("age",))
+    with pytest.raises(NotIdentified, match="at lead 1"):
+        event_study(kept, used, first="opened", n_leads=5, n_lags=1)
+    found = event_study(kept, used, first="opened", n_leads=5, n_lags=1, reference=-3)
+    values = {name: table.crv1.value for name, table in found.terms.items()}
+    assert values == pytest.approx({"lead 5+": 0, "lead 4": 0, "lag 0": 1.5, "lag 1+": 1.5}, abs=1e-4)
+    assert "unobserved_times" in [note.code for note in found.notes]
+
+
 def test_placebo_is_nil_and_uses_early_rows_alone() -> None:
     frame = children(4)
     frame = exact(frame, 9.0 * frame["treated"]).assign(
@@ -332,7 +349,7 @@ def test_contradicting_starts_are_refused() -> None:
     late = frame.assign(first=frame["first"].where(frame["period"] < 7, 1.0))
     with pytest.raises(BadData, match="more than one value of “first”"):
         event_study(late, COLUMNS, first="first", n_leads=2, n_lags=1)
-    with pytest.raises(BadData, match="two leads or more"):
+    with pytest.raises(BadData, match="a reference before the start"):
         event_study(frame, COLUMNS, first="first", n_leads=1, n_lags=1)
     with pytest.raises(NotIdentified, match="ask for fewer"):
         event_study(frame, COLUMNS, first="first", n_leads=7, n_lags=1)
