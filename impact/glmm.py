@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -123,9 +122,9 @@ def random_intercept_logit(
     scaled, back = standardised(patterns.x)
     pooled, information, pooled_ll = _pooled_logit(patterns, scaled, names)
     model = _Marginal(patterns, scaled, n_clusters, nodes)
-    best = _maximum(model, pooled, information)
-    is_boundary = best is None or -best.minus_ll <= pooled_ll + 1e-7
-    if best is None or is_boundary:
+    best = _maximum(model, pooled, information, pooled_ll)
+    is_boundary = best is None
+    if best is None:
         joint = np.zeros((k + 1, k + 1))
         joint[:k, :k] = np.linalg.inv(information)
         best = _Maximum(pooled, 0.0, -pooled_ll, joint)
@@ -158,28 +157,32 @@ def average_effect(
     *,
     name: str = "average marginal effect",
     row_weights: Floats | None = None,
+    against: Floats | None = None,
 ) -> Estimate:
     """100 × the mean over rows of E_u[expit(x₁'b + sd·u)] - E_u[expit(x₀'b + sd·u)], in percentage points.
 
-    Shapes: (n, k) both, columns as in the fit; `row_weights` (n,), such as counts of collapsed rows. The expectation is over
-    the fitted distribution of clusters (30 Gauss–Hermite nodes), so the effect is that in the population of such clusters;
-    standard error by the delta method in b and sd. Rows without a difference count with zero effect.
+    Shapes: (n, k) both, columns as in the fit; `row_weights` (n,), such as counts of collapsed rows. The mean weighted by
+    `against` (n,) is subtracted where it is given, to compare two groups of rows. The expectation is over the fitted distribution
+    of clusters (20 Gauss–Hermite nodes), so the effect is that in the population of such clusters; standard error by the delta
+    method in b and sd. Rows without a difference count with zero effect.
     """
     x1, x0 = matrix(with_treatment, fit.names), matrix(without, fit.names)
     if x1.shape != x0.shape:
         raise BadData("The rows with and without treatment must be the same in number.")
     w = np.ones(len(x1)) if row_weights is None else row_weights
-    w = w / w.sum()
+    w = w / w.sum() - (0 if against is None else against / against.sum())
     value, slope = 0.0, np.zeros(len(fit.names) + 1)
-    points, mass = np.polynomial.hermite_e.hermegauss(30 if fit.sd > 0 else 1)
-    mass = mass / mass.sum()
+    points, mass = np.polynomial.hermite_e.hermegauss(20 if fit.sd > 0 else 1)
     for sign, x in ((1.0, x1), (-1.0, x0)):
-        eta = x @ fit.coefficients
-        for u, m in zip(points, mass, strict=True):
-            p, _ = _probability(eta + fit.sd * u)
-            density = w * p * (1 - p)
-            value += sign * m * float(w @ p)
-            slope += sign * m * np.r_[x.T @ density, u * density.sum()]
+        eta, density = x @ fit.coefficients, np.zeros(len(x))
+        for u, m in zip(points, sign * mass / mass.sum(), strict=True):
+            e = np.exp(-np.abs(eta + fit.sd * u))
+            p = np.where(eta + fit.sd * u >= 0, 1.0, e) / (1 + e)
+            here = m * w * p * (1 - p)
+            value += m * float(w @ p)
+            slope[-1] += u * float(here.sum())
+            density += here
+        slope[:-1] += x.T @ density
     error = math.sqrt(max(0.0, float(slope @ fit.joint @ slope)))
     return normal(name, 100 * value, 100 * error, level=fit.level)
 
@@ -367,8 +370,8 @@ class _Maximum:
     joint: Floats  # covariance of (b, sd)
 
 
-def _maximum(model: _Marginal, start: Floats, information: Floats) -> _Maximum | None:
-    """The interior maximum, or None where the logarithm of sd runs to its lower bound."""
+def _maximum(model: _Marginal, start: Floats, information: Floats, pooled_ll: float) -> _Maximum | None:
+    """The interior maximum, or None where no sd above zero is likelier than the pooled logit."""
     k = len(start)
     root = np.linalg.cholesky(np.linalg.inv(information))  # in these coordinates the curvature is about 1
 
@@ -380,21 +383,22 @@ def _maximum(model: _Marginal, start: Floats, information: Floats) -> _Maximum |
     centre = np.linalg.solve(root, start)
     tried = [(objective(np.r_[centre, math.log(sd)])[0], math.log(sd)) for sd in (0.03, 0.1, 0.3, 1.0, 3.0)]
     q = _climb(objective, np.r_[centre, min(tried)[1]])
-    if q[-1] < LOWEST_LOG_SD + 0.5:
-        return None
     if q[-1] > HIGHEST_LOG_SD - 0.01:
         raise NotIdentified(
             "The spread between clusters has no finite estimate: some clusters have one outcome only."
         )
-    for _ in range(10):  # the line search can stop on rounding noise; Newton's steps finish the work
+    for _ in range(12):  # the climb can stop on rounding noise; Newton's steps finish the work
         value, slope = objective(q)
+        if value > -pooled_ll - 1e-7:
+            return None
         hessian = _hessian(objective, q)
-        if np.linalg.eigvalsh(hessian)[0] <= 0:
-            return None if q[-1] < -4 else _refuse()
-        step = -np.linalg.solve(hessian, slope)
-        if -slope @ step < 1e-9:  # twice the gain in log-likelihood that is left
+        sizes, turns = np.linalg.eigh(hessian)
+        step = -turns @ ((turns.T @ slope) / np.maximum(np.abs(sizes), 1e-8))
+        if sizes[0] > 0 and -slope @ step < 1e-9:  # twice the gain in log-likelihood that is left
             break
         q = q + step / max(1.0, float(np.abs(step).max()))
+    else:
+        raise NotIdentified("The likelihood has no maximum that the search could confirm.")
     sd = math.exp(q[-1])
     turn = np.zeros((k + 1, k + 1))
     turn[:k, :k], turn[k, k] = root, sd
@@ -433,10 +437,6 @@ def _hessian(objective: Callable[[Floats], tuple[float, Floats]], q: Floats) -> 
     size = 1e-3
     rows = [(objective(q + size * e)[1] - objective(q - size * e)[1]) / (2 * size) for e in np.eye(len(q))]
     return (np.array(rows) + np.array(rows).T) / 2
-
-
-def _refuse() -> NoReturn:
-    raise NotIdentified("The likelihood has no maximum that the search could confirm.")
 
 
 def _notes(is_boundary: bool, sd: float, nodes: int) -> tuple[Note, ...]:
