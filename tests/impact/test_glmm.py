@@ -12,7 +12,8 @@ from scipy import integrate, special, stats
 
 from impact import columns
 from impact.errors import BadData, NotIdentified
-from impact.glmm import _Marginal, average_effect, collapse, random_intercept_logit
+from impact.glmm import average_effect, collapse, random_intercept_logit
+from impact.glmm.search import Marginal
 
 
 def dummies(values, levels):
@@ -155,14 +156,14 @@ def test_estimates_are_a_maximum():
     y, x, cluster, names = simulated(seed=8)
     fit = random_intercept_logit(y, x, cluster, names=names, nodes=9)
     patterns = collapse(y, np.ones(len(y)), x, cluster)
-    value, slope = _Marginal(patterns, patterns.x, 12, 9)(fit.coefficients, fit.sd)
+    value, slope = Marginal(patterns, patterns.x, 12, 9)(fit.coefficients, fit.sd)
     assert -value == pytest.approx(fit.log_likelihood, abs=1e-9)
     assert np.abs(slope).max() < 1e-2
     at = np.r_[fit.coefficients, fit.sd]
     for place in range(4):
         moved = np.repeat(at[None], 2, axis=0)
         moved[:, place] += [1e-5, -1e-5]
-        up, down = (_Marginal(patterns, patterns.x, 12, 9)(m[:-1], m[-1])[0] for m in moved)
+        up, down = (Marginal(patterns, patterns.x, 12, 9)(m[:-1], m[-1])[0] for m in moved)
         assert slope[place] == pytest.approx((up - down) / 2e-5, abs=1e-3)
 
 
