@@ -44,11 +44,12 @@ def event_study(
 ) -> EventStudy:
     """y = Σ_k β_k 1[t - first = k] + x'γ + site + period effects, k ≠ `reference`: leads test for equal trends.
 
-    `first` holds the first treated period, missing for comparators; k counts periods that occur in the data. The outer
-    terms take in everything beyond them. Times k at which no treated site is observed, such as a settling-in time
-    left out, are passed over with a note; the reference must lie before them. 004 takes equal trends as given where most
-    leads are insignificant at 5%: that count (CR2) is returned beside the joint test. With staggered starts a lead
-    mixes in other cohorts' effects (Sun and Abraham 2021): compare `sun_abraham`.
+    `first` holds the first treated period, missing for comparators; k counts periods that occur in the data. The
+    outer terms take in everything beyond them. Times k at which no treated site is observed, such as a settling-in
+    time left out, are passed over with a note; the reference must lie before them. The Signs of Safety evaluation
+    (2020, appendix 10) took equal trends as given where most leads are insignificant at 5%: that count (CR2) is
+    returned beside the joint test. With staggered starts a lead mixes in other cohorts' effects (Sun and Abraham
+    2021): compare `sun_abraham`.
 
     Raises as `effect`; BadData for no lead beside the reference or no lag; NotIdentified where no treated site is
     observed at the reference or at an outer term.

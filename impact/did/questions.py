@@ -20,12 +20,13 @@ __all__ = ["against_comparators", "common_shock", "dose", "effect", "placebo", "
 
 
 def effect(frame: pd.DataFrame, columns: Columns, *, seed: int = 0) -> Did:
-    """y = βD + τT + x'γ + site + period effects + error (001's primary model; 004's eq. 1 without site effects).
+    """y = βD + τT + x'γ + site + period effects + error.
 
-    T (`post`) is left out where period effects absorb it. Weighted where `weight` is given. Missing values are
-    refused. Few treated sites or clusters bring notes; nothing else decides which of the four errors to believe. For
-    effects that grow see `impact.staggered`. Source: Cameron and Miller 2015, doi:10.3368/jhr.50.2.317. Checked
-    against pyfixest and, for the four errors, as `impact.clusters`.
+    The primary model of the evaluation protocol of Family Valued; without site effects, equation 1 of the Signs of
+    Safety evaluation (2020, appendix 10). T (`post`) is left out where period effects absorb it. Weighted where
+    `weight` is given. Missing values are refused. Few treated sites or clusters bring notes; nothing else decides
+    which of the four errors to believe. For effects that grow see `impact.staggered`. Source: Cameron and Miller
+    2015, doi:10.3368/jhr.50.2.317. Checked against pyfixest and, for the four errors, as `impact.clusters`.
 
     Raises BadData for a site that switches back, a person twice, misspelt columns; NotIdentified for no or only one
     treated site, no comparison, and a treatment that effects or covariates absorb.
@@ -55,8 +56,8 @@ def common_shock(frame: pd.DataFrame, columns: Columns, *, shock: str, seed: int
     """y = λS + κ(S × pilot) + x'γ + site + period effects, on rows with `post` = 1 alone; κ tests for common shocks.
 
     S is 0/1 or graded and varies over time; where it is the same everywhere, period effects absorb λ. A κ apart from
-    zero says that the shock struck treated sites differently, which breaks the design. 001's sensitivity analysis.
-    Raises as `effect`, BadData where `post` is not named.
+    zero says that the shock struck treated sites differently, which breaks the design. Source: evaluation protocol of
+    Family Valued, matching on parallel trends. Raises as `effect`, BadData where `post` is not named.
     """
     if columns.post is None:
         raise BadData("The test of common shocks uses rows after the start alone: name the column “post”.")
@@ -72,9 +73,10 @@ def common_shock(frame: pd.DataFrame, columns: Columns, *, shock: str, seed: int
 def triple_difference(frame: pd.DataFrame, columns: Columns, *, by: str, seed: int = 0) -> Did:
     """y = β₄D + β₇D×O + β₃O + β₅P×O + β₆T×O + τT + x'γ + site + period effects; β₇ is how the effect differs by O.
 
-    O is 0/1, of a site in a period (004: rated good or better). P marks treated sites, T is `post`; without `post`,
-    O × period effects take the place of T×O. The effect where O = 1 is β₄ + β₇: term “treated where O”. Terms that
-    effects absorb, such as O when it never changes within a site, are left out. Raises as `effect`.
+    O is 0/1, of a site in a period (rated good or better, in the Signs of Safety evaluation). P marks treated sites,
+    T is `post`; without `post`, O × period effects take the place of T×O. The effect where O = 1 is β₄ + β₇: term
+    “treated where O”. Terms that effects absorb, such as O when it never changes within a site, are left out. Raises
+    as `effect`.
     """
     d, pilot = treatment(frame, columns), pilots(frame, columns)
     o = outcome_01(named(frame, by), by)
@@ -96,11 +98,12 @@ def triple_difference(frame: pd.DataFrame, columns: Columns, *, by: str, seed: i
 
 
 def dose(frame: pd.DataFrame, columns: Columns, *, score: str, seed: int = 0) -> Did:
-    """y = β(E/max E)·D + τT + x'γ + site + period effects: the effect at the best delivery seen (004's embeddedness).
+    """y = β(E/max E)·D + τT + x'γ + site + period effects: the effect at the best delivery seen.
 
     `score` is zero or more, of a site or of a site in a phase; it counts where D = 1 alone, and may be missing
     elsewhere. β is the effect of the highest score against none, if effects are proportional to it; a site at half
-    that score is taken to have half the effect. Raises as `effect`, BadData for scores missing or negative under treatment.
+    that score is taken to have half the effect. Source: Signs of Safety evaluation (2020), appendix 10
+    (embeddedness). Raises as `effect`, BadData for scores missing or negative under treatment.
     """
     d = treatment(frame, columns)
     values = np.asarray(named(frame, score), dtype=np.float64)
@@ -114,8 +117,9 @@ def dose(frame: pd.DataFrame, columns: Columns, *, score: str, seed: int = 0) ->
 def against_comparators(frame: pd.DataFrame, columns: Columns, *, kind: str, seed: int = 0) -> Did:
     """y = τT + Σ_k β_k(kind = k)·T + x'γ + site + period effects, treated sites the base; the effect against k is -β_k.
 
-    `kind` labels each comparator (004: a similar practice model, or none); labels of treated sites are not used. Terms
-    are “against k”, with the sign turned. Needs `post`. Raises as `effect`, BadData for one kind only.
+    `kind` labels each comparator (in the Signs of Safety evaluation: a similar practice model, or none); labels of
+    treated sites are not used. Terms are “against k”, with the sign turned. Needs `post`. Raises as `effect`, BadData
+    for one kind only.
     """
     if columns.post is None:
         raise BadData("Comparing with kinds of comparators needs the column “post”.")

@@ -33,7 +33,8 @@ class LogitDid:
 
 def baseline_rate(frame: pd.DataFrame, columns: Columns) -> tuple[float, bool]:
     """The share with the outcome among untreated rows of sites treated at some time, and whether a logit is called for:
-    001 takes it outside 5% to 95%, 004 below 5%. Unweighted. Raises NotIdentified where no such row exists.
+    outside 5% to 95%, as in the evaluation protocol of Family Valued (footnote 21). Unweighted. Raises NotIdentified
+    where no such row exists.
     """
     d = treatment(frame, columns)
     y = outcome_01(named(frame, columns.outcome), columns.outcome)

@@ -18,9 +18,9 @@ __all__ = ["settled"]
 def settled(frame: pd.DataFrame, *, period: str, starts: str, ends: str, post: str = "post") -> pd.DataFrame:
     """The frame without rows of the settling-in time, starts ≤ period < ends, and with `post` = 1 from `ends` on.
 
-    Both columns hold the dates of a row's site; comparators carry those of the site they are matched with, or nothing,
-    and then keep all rows with `post` 0. 004 compares the time before the start with the time after settling in.
-    Raises BadData for an end before its start or without one.
+    Both columns hold the dates of a row's site; comparators carry those of the site they are matched with, or
+    nothing, and then keep all rows with `post` 0. The Signs of Safety evaluation (2020, appendix 10) compared the
+    time before the start with the time after settling in. Raises BadData for an end before its start or without one.
     """
     when, begin, end = named(frame, period), named(frame, starts), named(frame, ends)
     if (begin.isna() != end.isna()).any():

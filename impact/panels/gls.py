@@ -215,10 +215,15 @@ def _limit(alpha: Floats, size: Ints) -> Floats:
 
 
 def _corrected(found: Floats, size: Ints) -> tuple[Floats, tuple[Note, ...]]:
-    alpha = found.copy()
-    for _ in range(500):
-        ahead, stopped = _stationary(alpha + found - _limit(alpha, size))
-        if np.abs(ahead - alpha).max() < 1e-9:
+    """The α whose limit is `found`, by Newton's method with numerical derivatives."""
+    alpha, nudge = found.copy(), 1e-6
+    for _ in range(60):
+        here = _limit(alpha, size)
+        slope = np.column_stack(
+            [(_limit(alpha + nudge * e, size) - here) / nudge for e in np.eye(len(alpha))]
+        )
+        ahead, stopped = _stationary(alpha + np.linalg.solve(slope, found - here))
+        if np.abs(ahead - alpha).max() < 1e-8:
             return ahead, stopped
         alpha = ahead
     return alpha, (Note("bias_correction", "The bias correction of the autoregression did not settle."),)

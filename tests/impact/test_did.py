@@ -369,7 +369,7 @@ def test_misspelt_columns_and_missing_values_are_named() -> None:
 @pytest.mark.slow
 def test_intervals_cover_with_twelve_sites() -> None:
     covered = {"crv1": 0, "cr2": 0, "cv3": 0}
-    trials = 100
+    trials = 60
     for seed in range(trials):
         frame = children(seed, per_cell=3)
         drift = np.random.default_rng(10_000 + seed).normal(0, 0.5, (12, 8))
@@ -380,5 +380,5 @@ def test_intervals_cover_with_twelve_sites() -> None:
         for name in covered:
             found = getattr(table, name)
             covered[name] += found.low < 0 < found.high
-    for name, count in covered.items():  # three Monte Carlo errors of .95 in 100 trials are .065
-        assert count / trials == pytest.approx(0.95, abs=0.066), name
+    for name, count in covered.items():  # three Monte Carlo errors of .95 in 60 trials are .084
+        assert count / trials == pytest.approx(0.95, abs=0.085), name

@@ -90,7 +90,7 @@ def test_gls_offset_of_a_milliard_changes_nothing() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("alpha", [(0.6,), (0.5, 0.2)])
 def test_gls_corrects_the_bias_covers_and_beats_least_squares(alpha: tuple[float, ...]) -> None:
-    trials = 80
+    trials = 40
     found = []
     for seed in range(trials):
         frame = serial(seed, sites=40, alpha=alpha)
@@ -113,5 +113,5 @@ def test_gls_corrects_the_bias_covers_and_beats_least_squares(alpha: tuple[float
     assert mean[1] < sum(alpha) - 0.15
     assert mean[2] == pytest.approx(1, abs=3.5 * error[2])
     assert table[:, 2].std() < 0.9 * table[:, 3].std()
-    assert mean[4] == pytest.approx(0.95, abs=0.075)  # three Monte Carlo errors of .95 in 80 trials
-    assert mean[5] == pytest.approx(0.95, abs=0.075)
+    assert mean[4] == pytest.approx(0.95, abs=0.104)  # three Monte Carlo errors of .95 in 40 trials
+    assert mean[5] == pytest.approx(0.95, abs=0.104)
