@@ -70,7 +70,7 @@ def panel_breusch_godfrey(
     constant). Rows are sorted by unit and time. `lags` defaults to the number of periods of the shortest unit. Lags run
     from the end of one unit into the next (`across_units`), which is what plm does and what its numbers mean; False sets
     them to zero there. In short panels demeaning itself makes errors correlate by about -1/(T-1). Source: Wooldridge
-    2010, Econometric Analysis of Cross Section and Panel Data, p. 310. Checked against plm.
+    2010, Econometric Analysis of Cross Section and Panel Data, p. 310. Checked against plm (within).
 
     Raises BadData for duplicates and gaps in a unit's periods (named), NotIdentified for collinear columns.
     """

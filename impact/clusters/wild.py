@@ -64,7 +64,7 @@ def wild_bootstrap(
     rounding otherwise drops some (.0488 where .0508 is exact), and so does a draw without variance. The interval
     inverts the test, searching outwards from the estimate. Source: Cameron, Gelbach and Miller 2008,
     doi:10.1162/rest.90.3.414; MacKinnon, Nielsen and Webb 2023, doi:10.1002/jae.2969 (from sums); Webb 2023,
-    doi:10.1111/caje.12661. Checked against the loop over rows and, up to ties, pyfixest and wildboottest.
+    doi:10.1111/caje.12661. Checked against a loop over rows with every change of signs.
 
     Raises NotIdentified where no variation is left to resample, BadData for fewer than 99 draws and a bad level.
     """

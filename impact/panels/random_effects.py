@@ -100,8 +100,8 @@ def within(
 ) -> PanelEstimates:
     """y_it - ȳ_i on x_it - x̄_i. Model errors s²(X'X)⁻¹ with s² = RSS/(N - n - k) and t; clustered CRV1, t(n-1).
 
-    Covariates that do not vary within units are left out with a note. Missing values are refused. Checked against plm
-    (model = "within") and linearmodels PanelOLS. Raises BadData; NotIdentified for collinear covariates.
+    Covariates that do not vary within units are left out with a note. Missing values are refused. Checked against
+    linearmodels PanelOLS. Raises BadData; NotIdentified for collinear covariates.
     """
     panel = _Panel.of(frame, outcome, covariates, unit)
     y, x, names = panel.varying()
@@ -119,7 +119,7 @@ def between(
 ) -> PanelEstimates:
     """ȳ_i on a constant and x̄_i, one row for each unit; s² = RSS/(n - k - 1); the clustered errors are robust ones.
 
-    Checked against plm (model = "between") and linearmodels BetweenOLS. Raises as `within`.
+    Checked against linearmodels BetweenOLS. Raises as `within`.
     """
     panel = _Panel.of(frame, outcome, covariates, unit)
     y, x = _unit_means(panel)

@@ -480,6 +480,25 @@ def test_demeaned_with_weights_has_weighted_means_of_zero() -> None:
     assert np.bincount(codes, w * demeaned(values, codes, w)).tolist() == [0, 0]
 
 
+@pytest.mark.parametrize(("weight", "expected"), [(None, 0.0694), ("popwt", 0.0755)])
+def test_castle_has_a_jackknife_where_cr3_is_singular(weight: str | None, expected: float) -> None:
+    from causaldata import castle
+
+    # this copy of the data has another `post` than the published one: two-way effects give .0694, not .0818
+    frame = castle.load_pandas().data.assign(log=lambda f: np.log(f["homicide"]))
+    sums = sums_of(
+        frame, "log", ["post"], ["sid", "year"], "sid", weight=None if weight is None else frame[weight]
+    )
+    table = error_table(fit(sums), "post", n_treated=21, n_draws=999)
+    assert table.crv1.value == pytest.approx(expected, abs=5e-5)
+    assert 0.03 < table.cv3.std_error < 0.06
+    assert table.notes == ()
+    w = np.ones(len(frame)) if weight is None else frame[weight].to_numpy(float)
+    x, names = design(frame, ["post"], ["sid", "year"])
+    dense = dense_cr2(x, frame["log"].to_numpy(), frame["sid"].to_numpy(), w, np.eye(len(names))[0])
+    assert (table.cr2.std_error, table.cr2.df) == pytest.approx(dense, rel=1e-7)
+
+
 @pytest.mark.slow
 def test_size_with_few_clusters_is_as_documented() -> None:
     rejected = {"crv1": 0, "cr2": 0, "cv3": 0, "wild": 0}

@@ -64,6 +64,17 @@ def test_bacon_matches_diff_diff_with_exact_weights(published: Published) -> Non
     )
 
 
+def test_bacon_with_the_approximate_weights_of_diff_diff_would_be_far_off(published: Published) -> None:
+    from diff_diff import BaconDecomposition
+
+    frame = published("math_reform").assign(g=lambda f: f["reformyr_math"].fillna(0))
+    theirs = BaconDecomposition(weights="approximate").fit(
+        frame, outcome="incearn_ln", unit="state", time="class", first_treat="g"
+    )
+    ours = bacon(frame, outcome="incearn_ln", unit="state", period="class", first="g")
+    assert theirs.total_weight_treated_vs_never < 0.6 < 0.88 < ours.by_kind["treated_untreated"][0]
+
+
 @pytest.mark.parametrize("always", [False, True])
 @pytest.mark.parametrize("never", [False, True])
 def test_bacon_adds_up_to_two_way_fixed_effects(always: bool, never: bool) -> None:
@@ -146,6 +157,20 @@ def test_callaway_santanna_doubly_robust_matches_diff_diff(published: Published)
         found = (cell.estimate.value, cell.estimate.std_error)
         # its propensity score stops short of convergence: two cells of twelve differ by 3e-6, from moderndid too
         assert found == pytest.approx((expected["effect"], expected["se"]), abs=5e-6)
+
+
+# diff-diff announces that aggregation will become a step of its own
+@pytest.mark.filterwarnings("ignore:CallawaySantAnna.fit")
+def test_overall_att_of_diff_diff_is_the_simple_one_whatever_is_asked(published: Published) -> None:
+    from diff_diff import CallawaySantAnna
+
+    frame = published("mpdta").rename(columns={"first.treat": "g"})
+    theirs = CallawaySantAnna().fit(
+        frame, outcome="lemp", unit="countyreal", time="year", first_treat="g", aggregate="event_study"
+    )
+    ours = group_time_effects(frame, **(MPDTA | {"first": "g"}))
+    assert theirs.overall_att == pytest.approx(aggregate(ours, "simple").overall.value, abs=1e-10)
+    assert theirs.overall_att != pytest.approx(aggregate(ours, "dynamic").overall.value, abs=0.01)
 
 
 def test_callaway_santanna_methods_agree_without_covariates(published: Published) -> None:
