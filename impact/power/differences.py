@@ -86,7 +86,7 @@ def did_readings(
     """Every plain reading of a printed clustered difference-in-differences, for the numbers of comparison clusters in question.
 
     Seed protocol 001 prints 0.116 d (2.3 points) for 5 clusters, 3 years of 5,200 children, rate 0.04 and ICC 0.01566: none of
-    these gives it. A fixed effect of the cluster alone gives less than half, an effect of its own in each year twice as much;
+    these gives it. A fixed effect of the cluster alone gives less than a third, an effect of its own in each year twice as much;
     a correlation between years of about 0.8 would (see `autocorrelation_behind`), but the protocol names none.
     """
     found = []
