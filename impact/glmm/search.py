@@ -74,7 +74,8 @@ class Marginal:
     """Minus the marginal log-likelihood and its gradient in (b, sd). Keeps the modes of the last call as the next start."""
 
     def __init__(self, data: Patterns, x: Floats, n_clusters: int, nodes: int) -> None:
-        self.data, self.x = data, x
+        # By columns and without BLAS, whose threads wait for each other on a busy machine.
+        self.data, self.x = data, np.asfortranarray(x)
         self.starts = np.searchsorted(data.cluster, np.arange(n_clusters))
         self.sizes = np.diff(np.r_[self.starts, len(data.cluster)])
         points, mass = np.polynomial.hermite.hermgauss(nodes)
@@ -117,7 +118,7 @@ class Marginal:
         """The chain rule runs through the mode and the curvature of each cluster; every term is a weight of a row, so that
         the gradient in b is one product with x."""
         y, n = self.data.events, self.data.trials
-        base = self.x @ b
+        base = np.einsum("ij,j->i", self.x, b)
         p = self.find_modes(base, sd)
         u, w = self.modes, n * p * (1 - p)
         w1 = w * (1 - 2 * p)
@@ -149,7 +150,7 @@ class Marginal:
         by_w = at_width * sd**4 * sum_w1 / (2 * curvature**2) - at_mode * sd / curvature
         rows += self.spread(by_w) * w - self.spread(at_width * sd * sd / (2 * curvature)) * w1
         gradient_sd = float((by_sd + at_mode * u_by_sd + at_width * width_by_sd).sum())
-        return -value, -np.r_[self.x.T @ rows, gradient_sd]
+        return -value, -np.r_[np.einsum("ij,i->j", self.x, rows), gradient_sd]
 
 
 @dataclass(frozen=True)
