@@ -17,7 +17,17 @@ import pydantic
 from impact import documents
 from impact.documents import Part
 
-__all__ = ["AnalysisPlan", "Covariate", "Multiplicity", "OutcomePlan", "Plan", "Tables", "Trial", "read"]
+__all__ = [
+    "AnalysisPlan",
+    "Covariate",
+    "Matching",
+    "Multiplicity",
+    "OutcomePlan",
+    "Plan",
+    "Tables",
+    "Trial",
+    "read",
+]
 
 Coding = Literal[
     "looked_after",
@@ -125,6 +135,22 @@ class Covariates(Part):
     imputations: int = pydantic.Field(default=20, ge=2, le=200)
 
 
+class Matching(Part):
+    """Comparison sites of each treated site, chosen by `impact match` and by eye, and how children are matched within them.
+
+    `pairs` holds them by outcome, “all” for outcomes that are not named. Children are matched exactly on the coarsened
+    `columns`, within a pair of sites and a period; `cutpoints` coarsen numbers, everything else is taken as it is.
+    """
+
+    pairs: dict[str, dict[str, tuple[str, ...]]]
+    columns: tuple[str, ...] = pydantic.Field(min_length=1)
+    cutpoints: dict[str, tuple[float, ...]] = pydantic.Field(default_factory=dict)
+
+    def of(self, outcome: str) -> dict[str, tuple[str, ...]]:
+        """Comparison sites by treated site for an outcome. Empty where the plan has none."""
+        return self.pairs.get(outcome, self.pairs.get("all", {}))
+
+
 class OutcomePlan(Part):
     """An outcome and how it is coded; see `impact.outcomes`. `oldest` is in completed years at the referral."""
 
@@ -157,6 +183,7 @@ class AnalysisPlan(Part):
     leave_out_embedding: bool = False
     leave_out_sites: tuple[str, ...] = ()
     covariates: bool = True
+    matched: bool = False
     nodes: int = pydantic.Field(default=1, ge=1, le=50)
 
 
@@ -183,6 +210,7 @@ class Plan(Part):
     smallest_count: int = pydantic.Field(default=10, ge=10)
     tables: Tables
     covariates: Covariates = Covariates()
+    matching: Matching | None = None
     outcomes: tuple[OutcomePlan, ...] = pydantic.Field(min_length=1)
     analyses: tuple[AnalysisPlan, ...] = pydantic.Field(min_length=1)
     multiplicity: Multiplicity | None = None
@@ -199,6 +227,8 @@ class Plan(Part):
                 raise ValueError(
                     f"analysis “{analysis.id}” names the outcome “{unknown[0]}”, which is not in the plan"
                 )
+            if analysis.matched and self.matching is None:
+                raise ValueError(f"analysis “{analysis.id}” is matched, but the plan has no “matching”")
         adjusted = set(self.multiplicity.analyses) if self.multiplicity else set()
         if unknown := sorted(adjusted - analyses):
             raise ValueError(f"multiplicity names the analysis “{unknown[0]}”, which is not in the plan")

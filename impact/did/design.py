@@ -66,9 +66,9 @@ def treatment(frame: pd.DataFrame, columns: Columns) -> Floats:
         person = named(frame, columns.person)
         twice = person.duplicated().to_numpy()
         if twice.any():
+            # Who it is stays in the data: errors travel in results bundles.
             raise BadData(
-                f"“{person.to_numpy()[twice][0]}” occurs more than once in “{columns.person}”, first again in row "
-                f"{int(np.argmax(twice)) + 1}."
+                f"{int(twice.sum())} rows repeat somebody of “{columns.person}”, first in row {int(np.argmax(twice)) + 1}."
             )
     if columns.is_personal:
         return d

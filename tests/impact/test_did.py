@@ -338,7 +338,7 @@ def test_a_site_always_treated_and_gaps_bring_notes() -> None:
 def test_a_person_twice_is_named() -> None:
     frame = children().assign(y=lambda f: f["base"], child=lambda f: np.arange(len(f)))
     frame.loc[5, "child"] = 2
-    with pytest.raises(BadData, match="“2” occurs more than once in “child”, first again in row 6"):
+    with pytest.raises(BadData, match="1 rows repeat somebody of “child”, first in row 6"):
         effect(frame, replace(COLUMNS, person="child"))
 
 
