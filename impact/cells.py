@@ -154,7 +154,9 @@ def cluster_sums(
     are above zero. Raises BadData that names the column.
     """
     terms = [*columns, outcome]
-    with _opened(files, [*terms, cluster, period, *([weight] if weight else [])], threads) as database:
+    numeric = [*terms, *([weight] if weight else [])]
+    with _opened(files, [*numeric, cluster, period], threads) as database:
+        _refuse_text(database, numeric)
         centres = _guessed(database, terms) if centres is None else centres
         statement = cluster_sums_sql(
             outcome, columns, cluster=cluster, period=period, weight=weight, centres=centres
@@ -164,6 +166,13 @@ def cluster_sums(
     if weight and (cells["lightest"] <= 0).any():
         raise BadData(f"“{weight}” must be above zero everywhere. Leave such rows out.")
     return _assembled(cells, columns, outcome, period, centres, kinds="wps" if weight else "w")
+
+
+def _refuse_text(database: duckdb.DuckDBPyConnection, wanted: Sequence[str]) -> None:
+    kinds = {column[0]: str(column[1]) for column in database.table("records").description}
+    for name in wanted:
+        if kinds[name] in {"STRING", "VARCHAR"}:
+            raise BadData(f"“{name}” has to be numeric and holds text.")
 
 
 def _numeric(database: duckdb.DuckDBPyConnection, statement: str) -> pd.DataFrame:

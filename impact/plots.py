@@ -15,7 +15,7 @@ from impact.bundles import Figures
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Plot", "draw"]
+__all__ = ["Plot", "draw", "small_multiples"]
 
 INK, TEAL, RUST, GREY = "#292524", "#0F5C5C", "#9A3412", "#A8A29E"
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
@@ -50,6 +50,40 @@ def draw(figures: Figures) -> Plot | None:
         out = io.BytesIO()
         canvas.savefig(out, format="png", dpi=150, metadata={"Software": None})
     return Plot(out.getvalue(), title, f"{title}. {words(rows)}")
+
+
+Series = tuple[str, Sequence[float]]
+
+
+def small_multiples(periods: Sequence[str], own: Series, others: Sequence[Series]) -> Plot:
+    """One small plot for each of `others` (label, values by period) with `own` behind it, all on the same axes.
+
+    The words give the greatest gap of each; the values themselves belong in a table.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    wide = min(3, max(1, len(others)))
+    rows = -(-len(others) // wide)
+    canvas = Figure(figsize=(7.2, 0.4 + 1.7 * rows), layout="constrained")
+    FigureCanvasAgg(canvas)
+    grid = canvas.subplots(rows, wide, sharex=True, sharey=True, squeeze=False).ravel()
+    words = []
+    for axes, (label, values) in zip(grid, others, strict=False):
+        axes.plot(range(len(periods)), own[1], color=INK, linewidth=1, linestyle=(0, (4, 2)), label=own[0])
+        axes.plot(range(len(periods)), values, "o-", color=TEAL, linewidth=1, markersize=2.5)
+        axes.set_title(label.replace("$", r"\$"), fontsize=8, loc="left")
+        axes.set_xticks([0, len(periods) - 1], [periods[0], periods[-1]], fontsize=7)
+        axes.spines[["top", "right"]].set_visible(False)
+        gaps = [abs(one - two) for one, two in zip(values, own[1], strict=True)]
+        widest = gaps.index(max(gaps))
+        words.append(f"{label}: never further apart than {gaps[widest]:.3g}, in {periods[widest]}.")
+    for axes in grid[len(others) :]:
+        axes.set_axis_off()
+    out = io.BytesIO()
+    canvas.savefig(out, format="png", dpi=150, metadata={"Software": None})
+    title = f"Standardised series of {own[0]} (dashed) and of each neighbour"
+    return Plot(out.getvalue(), title, f"{title}, {periods[0]} to {periods[-1]}. {' '.join(words)}")
 
 
 def _shown(row: dict[str, Any], *names: str) -> bool:

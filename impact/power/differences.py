@@ -66,6 +66,32 @@ def did_minimum_effect(
     )
 
 
+def did_power(d: float, design: DidPower, *, alpha: float = 0.05, target: float = 0.8) -> float:
+    """Power for an effect of `d` standard deviations: F(|d| / SE - q) + F(-|d| / SE - q), F normal or t as in the design.
+
+    `alpha` and `target` are those that `design` was made with. Source as `did_minimum_effect`.
+    """
+    from scipy import stats  # costs half of `import numpy`, and is wanted only here
+
+    distribution = stats.norm() if design.df is None else stats.t(design.df)
+    shift = abs(d) / design.minimum_d * both_tails(alpha, target, design.df)
+    q = float(distribution.ppf(1 - alpha / 2))
+    return float(distribution.cdf(shift - q) + distribution.cdf(-shift - q))
+
+
+def did_size_needed(d: float, design: DidPower, *, alpha: float = 0.05, target: float = 0.8) -> int:
+    """The fewest children per cluster and period of `design` with power `target` for `d`; its own cell size does not count.
+
+    Raises NotIdentified where no number is enough, because clusters drift apart by more than `d` allows.
+    """
+    factor = (1 / design.n_treated + 1 / design.n_control) * (1 / design.n_before + 1 / design.n_after)
+    left = (d / both_tails(alpha, target, design.df)) ** 2 / factor
+    left -= design.icc * (1 - design.autocorrelation)
+    if left <= 0:
+        raise NotIdentified("No number of children reaches this power; the design needs more clusters.")
+    return max(1, math.ceil((1 - design.icc) / left - 1e-9))
+
+
 def autocorrelation_behind(d: float, design: DidPower, *, alpha: float = 0.05, target: float = 0.8) -> float:
     """The r at which `design` would detect exactly `d`; NaN where no r from 0 to 1 does."""
     factor = (1 / design.n_treated + 1 / design.n_control) * (1 / design.n_before + 1 / design.n_after)

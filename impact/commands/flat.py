@@ -1,0 +1,267 @@
+"""One model on one flat file. The file is read by one pass into cells or sums, so that its size does not matter."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from impact import bundles, cells, clusters, did
+from impact.columns import Floats
+from impact.did.design import count_sites, design_notes, refuse_few, treatment
+from impact.errors import BadData
+from impact.estimate import Estimate, Note, normal
+from impact.glmm import average_effect, random_intercept_logit
+from impact.icc import latent_icc
+from impact.mixed import linear_mixed
+from impact.wedge import Wedge, WedgeEffect, immediate, prepare
+from impact.wedge.design import base_columns
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MANY_SITES = 300  # from which effects of sites are swept out in place of a dummy for each
+
+
+@dataclass(frozen=True)
+class Roles:
+    """Which column is what."""
+
+    outcome: str
+    site: str
+    period: str
+    treated: str
+    covariates: tuple[str, ...] = ()
+    weight: str | None = None
+
+    def __post_init__(self) -> None:
+        names = [self.outcome, self.site, self.period, self.treated, *self.covariates]
+        names += [self.weight] if self.weight else []
+        for name in names:
+            if names.count(name) > 1:
+                raise BadData(f"The column “{name}” is named in two places.")
+
+
+def difference_in_differences(
+    path: Path, roles: Roles, *, seed: int, level: float, smallest: int
+) -> bundles.Analysis:
+    """`did.effect` from sums: the same numbers and notes, without the rows in memory. Raises as it does."""
+    counts = cells.binomial(path, outcome=roles.treated, by=[roles.site, roles.period])
+    design = _either_way(counts, roles)
+    columns = did.Columns(outcome=roles.outcome, site=roles.site, period=roles.period, treated=roles.treated)
+    treated = treatment(design, columns)
+    refuse_few(design, columns, treated)
+    sums = cells.cluster_sums(
+        path,
+        outcome=roles.outcome,
+        columns=[*roles.covariates, roles.treated],
+        cluster=roles.site,
+        period=roles.period,
+        weight=roles.weight,
+    )
+    wide = sums.with_cluster_effects() if len(sums.labels) < MANY_SITES else sums.within()
+    _, n_treated = count_sites(design, columns, treated)
+    table = clusters.error_table(
+        clusters.fit(wide), roles.treated, n_treated=n_treated, seed=seed, level=level
+    )
+    groups, is_binary = _groups(path, roles, counts)
+    scale = "share" if is_binary else "units of the outcome"
+    diagnostics: dict[str, float | str | None] = {"treated sites": float(n_treated)}
+    if table.wild is not None:
+        diagnostics["smallest p that the wild bootstrap can give"] = table.wild.floor
+    return _analysis(
+        "did",
+        roles,
+        int(counts["trials"].sum()),
+        len(sums.labels),
+        [(estimate, scale) for estimate in _four(table)],
+        diagnostics,
+        (*table.notes, *design_notes(design, columns, treated)),
+        base=min(groups),
+        smallest=smallest,
+    )
+
+
+def _either_way(counts: pd.DataFrame, roles: Roles) -> pd.DataFrame:
+    """One row for each site, period and treatment that occurs, from counts of treated rows by site and period."""
+    import pandas as pd
+
+    parts = [
+        counts.loc[held > 0, [roles.site, roles.period]].assign(**{roles.treated: value})
+        for value, held in ((0.0, counts["trials"] - counts["events"]), (1.0, counts["events"]))
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _groups(path: Path, roles: Roles, counts: pd.DataFrame) -> tuple[list[int], bool]:
+    """Sizes of the groups that the estimate tells of, and whether the outcome is 0 or 1."""
+    n_treated = int(counts["events"].sum())
+    groups = [n_treated, int(counts["trials"].sum()) - n_treated]
+    try:
+        found = cells.binomial(path, outcome=roles.outcome, by=[roles.treated])
+    except BadData:  # gaps were refused before, so that only other values are left
+        return groups, False
+    return [*groups, *_with_and_without(found)], True
+
+
+def _with_and_without(found: pd.DataFrame) -> Iterable[int]:
+    return [*found["events"].tolist(), *(found["trials"] - found["events"]).tolist()]
+
+
+def _four(table: clusters.ErrorTable) -> list[Estimate]:
+    first = table.crv1
+    named = [("CRV1", first), ("CR2", table.cr2), ("CV3", table.cv3)]
+    found = [replace(estimate, name=f"treated, {name}") for name, estimate in named]
+    wild = table.wild
+    if wild is not None:
+        how = "all sign changes" if wild.is_exact else f"{wild.n_draws:,} draws"
+        found.append(
+            Estimate(
+                name=f"treated, wild bootstrap ({how})",
+                value=wild.value,
+                std_error=math.nan,
+                df=None,
+                statistic=wild.statistic,
+                p_value=wild.p_value,
+                low=wild.low,
+                high=wild.high,
+                level=wild.level,
+            )
+        )
+    return found
+
+
+def stepped_wedge(
+    path: Path,
+    roles: Roles,
+    *,
+    model: Literal["logit", "linear"],
+    nodes: int,
+    level: float,
+    smallest: int,
+) -> bundles.Analysis:
+    """`wedge.immediate`: a 0/1 outcome from exact cells, any other outcome (linear alone) from rows in memory."""
+    keys = [roles.site, roles.period, roles.treated, *roles.covariates]
+    try:
+        found = cells.binomial(path, outcome=roles.outcome, by=keys)
+    except BadData as error:
+        if model == "logit" or "must be 0 or 1" not in str(error):
+            raise
+        return _from_rows(path, roles, level=level, smallest=smallest)
+    for name in keys[2:]:
+        if found[name].dtype.kind not in "biuf":
+            raise BadData(
+                f"“{name}” holds text. Make a column of 0 and 1 for each of its categories but one."
+            )
+    n = found["trials"].to_numpy(dtype=np.float64)
+    events = found["events"].to_numpy(dtype=np.float64)
+    wedge = _prepared(found, roles, events / n)
+    x, names = base_columns(wedge)
+    x, names = np.column_stack([x, wedge.treated]), [*names, "treated"]
+    with_and_without = (_set(x, 1.0), _set(x, 0.0))
+    if model == "logit":
+        logit = random_intercept_logit(
+            events, x, wedge.cluster, names=names, trials=n, nodes=nodes, level=level
+        )
+        effect = logit.contrast("treated", {"treated": 1.0})
+        points = average_effect(logit, *with_and_without, name="treated, average effect", row_weights=n)
+        results = [(effect, "log-odds"), (points, "percentage points")]
+        spread, icc, log_likelihood, notes = logit.sd, latent_icc(logit.sd), logit.log_likelihood, logit.notes
+    else:
+        linear = linear_mixed(events, x, wedge.cluster, names=names, trials=n, level=level)
+        share = linear.contrast("treated", {"treated": 1.0})
+        points = normal("treated", 100 * share.value, 100 * share.std_error, level=level)
+        results = [(points, "percentage points")]
+        spread, icc, log_likelihood, notes = (
+            linear.sd_cluster,
+            linear.icc,
+            linear.log_likelihood,
+            linear.notes,
+        )
+    groups = found.groupby(roles.treated)[["trials", "events"]].sum()
+    return _analysis(
+        f"wedge_{model}",
+        roles,
+        int(n.sum()),
+        len(wedge.clusters),
+        results,
+        _spread(spread, icc, log_likelihood),
+        (*notes, *wedge.notes),
+        base=min(_with_and_without(groups)),
+        smallest=smallest,
+    )
+
+
+def _spread(sd: float, icc: float, log_likelihood: float) -> dict[str, float | str | None]:
+    return {
+        "standard deviation between sites": sd,
+        "intracluster correlation": icc,
+        "log-likelihood": log_likelihood,
+    }
+
+
+def _prepared(frame: pd.DataFrame, roles: Roles, outcome: Floats | pd.Series) -> Wedge:
+    return prepare(
+        outcome,
+        frame[roles.site],
+        frame[roles.period],
+        treated=frame[roles.treated],
+        covariates=frame[list(roles.covariates)].to_numpy(dtype=np.float64) if roles.covariates else None,
+        names=roles.covariates,
+    )
+
+
+def _set(x: Floats, treated: float) -> Floats:
+    return np.column_stack([x[:, :-1], np.full(len(x), treated)])
+
+
+def _from_rows(path: Path, roles: Roles, *, level: float, smallest: int) -> bundles.Analysis:
+    import pandas as pd
+
+    frame = pd.read_parquet(path) if path.suffix.lower() == ".parquet" else pd.read_csv(path)
+    wedge = _prepared(frame, roles, frame[roles.outcome])
+    found: WedgeEffect = immediate(wedge, model="linear", level=level)
+    return _analysis(
+        "wedge_linear",
+        roles,
+        found.n_rows,
+        found.n_clusters,
+        [(estimate, found.unit) for estimate in found.effects],
+        _spread(found.sd_cluster, found.icc, found.log_likelihood),
+        found.notes,
+        base=min(found.n_treated, found.n_rows - found.n_treated),
+        smallest=smallest,
+    )
+
+
+def _analysis(
+    model: str,
+    roles: Roles,
+    n_rows: int,
+    n_sites: int,
+    results: list[tuple[Estimate, str]],
+    diagnostics: dict[str, float | str | None],
+    notes: Iterable[Note],
+    *,
+    base: int,
+    smallest: int,
+) -> bundles.Analysis:
+    """In the shape of an analysis of a bundle, with the same rule for small counts."""
+    return bundles.Analysis(
+        id="estimate",
+        role="exploratory",
+        outcome=roles.outcome,
+        model=model,
+        specification={"covariates": ", ".join(roles.covariates) or None, "weight": roles.weight},
+        n_rows=bundles.count(n_rows, smallest),
+        n_clusters=n_sites,
+        results=tuple(
+            bundles.result(estimate, scale=scale, base=base, smallest=smallest) for estimate, scale in results
+        ),
+        diagnostics=bundles.diagnostics(diagnostics),
+        notes=bundles.remarks(notes),
+    )
