@@ -74,6 +74,7 @@ def small_multiples(periods: Sequence[str], own: Series, others: Sequence[Series
         axes.plot(range(len(periods)), values, "o-", color=TEAL, linewidth=1, markersize=2.5)
         axes.set_title(label.replace("$", r"\$"), fontsize=8, loc="left")
         axes.set_xticks([0, len(periods) - 1], [periods[0], periods[-1]], fontsize=7)
+        axes.tick_params(axis="y", labelsize=7)
         axes.spines[["top", "right"]].set_visible(False)
         gaps = [abs(one - two) for one, two in zip(values, own[1], strict=True)]
         widest = gaps.index(max(gaps))

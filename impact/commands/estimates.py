@@ -28,6 +28,8 @@ def add(commands: Any) -> None:
         one.add_argument(f"--{role}", required=True, metavar="COLUMN")
     one.add_argument("--covariates", nargs="*", default=[], metavar="COLUMN", help="numbers")
     one.add_argument("--weight", metavar="COLUMN", help="of a difference-in-differences")
+    one.add_argument("--post", metavar="COLUMN", help="1 after the start, also in comparators (did)")
+    one.add_argument("--person", metavar="COLUMN", help="in which nobody may stand twice (did)")
     one.add_argument("--nodes", type=int, default=1, help="quadrature nodes of the logit; 1 is Laplace")
     one.add_argument("--seed", type=int, default=0, help="of the wild bootstrap with more than 12 sites")
     one.add_argument("--level", type=printing.finite, default=0.95)
@@ -57,8 +59,9 @@ def add(commands: Any) -> None:
 def _estimate(chosen: argparse.Namespace) -> int:
     from impact.commands import flat
 
-    if chosen.weight and chosen.model != "did":
-        raise BadData("A stepped-wedge model has no weights; leave “--weight” out.")
+    for name in ("weight", "post", "person"):
+        if getattr(chosen, name) and chosen.model != "did":
+            raise BadData(f"A stepped-wedge model has no use for “--{name}”; leave it out.")
     if chosen.smallest_count < 2:
         raise BadData("The smallest count must be at least 2.")
     roles = flat.Roles(
@@ -68,6 +71,8 @@ def _estimate(chosen: argparse.Namespace) -> int:
         treated=chosen.treated,
         covariates=tuple(chosen.covariates),
         weight=chosen.weight,
+        post=chosen.post,
+        person=chosen.person,
     )
     if chosen.model == "did":
         found = flat.difference_in_differences(

@@ -12,7 +12,6 @@ import numpy as np
 
 from impact import bundles, cells, clusters, did
 from impact.columns import Floats
-from impact.did.design import count_sites, design_notes, refuse_few, treatment
 from impact.errors import BadData
 from impact.estimate import Estimate, Note, normal
 from impact.glmm import average_effect, random_intercept_logit
@@ -23,8 +22,6 @@ from impact.wedge.design import base_columns
 
 if TYPE_CHECKING:
     import pandas as pd
-
-MANY_SITES = 300  # from which effects of sites are swept out in place of a dummy for each
 
 
 @dataclass(frozen=True)
@@ -37,10 +34,12 @@ class Roles:
     treated: str
     covariates: tuple[str, ...] = ()
     weight: str | None = None
+    post: str | None = None
+    person: str | None = None
 
     def __post_init__(self) -> None:
         names = [self.outcome, self.site, self.period, self.treated, *self.covariates]
-        names += [self.weight] if self.weight else []
+        names += [name for name in (self.weight, self.post, self.person) if name]
         for name in names:
             if names.count(name) > 1:
                 raise BadData(f"The column “{name}” is named in two places.")
@@ -49,66 +48,52 @@ class Roles:
 def difference_in_differences(
     path: Path, roles: Roles, *, seed: int, level: float, smallest: int
 ) -> bundles.Analysis:
-    """`did.effect` from sums: the same numbers and notes, without the rows in memory. Raises as it does."""
-    counts = cells.binomial(path, outcome=roles.treated, by=[roles.site, roles.period])
-    design = _either_way(counts, roles)
-    columns = did.Columns(outcome=roles.outcome, site=roles.site, period=roles.period, treated=roles.treated)
-    treated = treatment(design, columns)
-    refuse_few(design, columns, treated)
-    sums = cells.cluster_sums(
-        path,
+    """`did.effect_in_files` with its four errors. Raises as it does."""
+    columns = did.Columns(
         outcome=roles.outcome,
-        columns=[*roles.covariates, roles.treated],
-        cluster=roles.site,
+        site=roles.site,
         period=roles.period,
+        treated=roles.treated,
+        post=roles.post,
+        covariates=roles.covariates,
         weight=roles.weight,
+        person=roles.person,
     )
-    wide = sums.with_cluster_effects() if len(sums.labels) < MANY_SITES else sums.within()
-    _, n_treated = count_sites(design, columns, treated)
+    # One thread, for the same last digits every time.
+    found = did.effect_in_files(path, columns, seed=seed, threads=1)
     table = clusters.error_table(
-        clusters.fit(wide), roles.treated, n_treated=n_treated, seed=seed, level=level
+        found.fitted, roles.treated, n_treated=found.n_treated, seed=seed, level=level
     )
-    groups, is_binary = _groups(path, roles, counts)
+    groups, is_binary = _groups(path, roles)
     scale = "share" if is_binary else "units of the outcome"
-    diagnostics: dict[str, float | str | None] = {"treated sites": float(n_treated)}
+    diagnostics: dict[str, float | str | None] = {"treated sites": float(found.n_treated)}
     if table.wild is not None:
         diagnostics["smallest p that the wild bootstrap can give"] = table.wild.floor
     return _analysis(
         "did",
         roles,
-        int(counts["trials"].sum()),
-        len(sums.labels),
+        found.n_rows,
+        found.n_sites,
         [(estimate, scale) for estimate in _four(table)],
         diagnostics,
-        (*table.notes, *design_notes(design, columns, treated)),
+        (*table.notes, *found.notes),
         base=min(groups),
         smallest=smallest,
     )
 
 
-def _either_way(counts: pd.DataFrame, roles: Roles) -> pd.DataFrame:
-    """One row for each site, period and treatment that occurs, from counts of treated rows by site and period."""
-    import pandas as pd
-
-    parts = [
-        counts.loc[held > 0, [roles.site, roles.period]].assign(**{roles.treated: value})
-        for value, held in ((0.0, counts["trials"] - counts["events"]), (1.0, counts["events"]))
-    ]
-    return pd.concat(parts, ignore_index=True)
-
-
-def _groups(path: Path, roles: Roles, counts: pd.DataFrame) -> tuple[list[int], bool]:
+def _groups(path: Path, roles: Roles) -> tuple[list[int], bool]:
     """Sizes of the groups that the estimate tells of, and whether the outcome is 0 or 1."""
-    n_treated = int(counts["events"].sum())
-    groups = [n_treated, int(counts["trials"].sum()) - n_treated]
     try:
         found = cells.binomial(path, outcome=roles.outcome, by=[roles.treated])
     except BadData:  # gaps were refused before, so that only other values are left
-        return groups, False
-    return [*groups, *_with_and_without(found)], True
+        counts = cells.binomial(path, outcome=roles.treated, by=[roles.site])
+        n_treated = int(counts["events"].sum())
+        return [n_treated, int(counts["trials"].sum()) - n_treated], False
+    return _with_and_without(found), True
 
 
-def _with_and_without(found: pd.DataFrame) -> Iterable[int]:
+def _with_and_without(found: pd.DataFrame) -> list[int]:
     return [*found["events"].tolist(), *(found["trials"] - found["events"]).tolist()]
 
 

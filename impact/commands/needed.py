@@ -22,6 +22,7 @@ BY_CODING: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
     "re_referred": (),
     "kinship_first": (("care", (*SPELL, "placement")),),
     "reunified": (("children", ("site",)), ("care", (*SPELL, "end_reason"))),
+    "assessment_days": (("assessments", (*SPELL, "referred_on")),),
     "absence": (("sessions", ("child", "term_starts_on", "possible", "unauthorised")),),
 }
 
@@ -35,13 +36,13 @@ def needed(plan: Plan) -> dict[str, set[str]]:
     for outcome in plan.outcomes:
         for table, columns in (*BY_CODING[outcome.coding], *_assessed(outcome)):
             found.setdefault(table, set()).update(columns)
-    wanted = [(one.name, one.of) for one in plan.covariates.columns]
+    wanted: list[tuple[str, str]] = [(one.name, one.of) for one in plan.covariates.columns]
     wanted += [(name, "child") for name in plan.matching.columns] if plan.matching else []
+    wanted += [(analysis.by, "site") for analysis in plan.analyses if analysis.by is not None]
     for name, of in wanted:
-        if of == "site":
-            found.setdefault("site_months", {"site", "month_on"}).add(name)
-        elif name not in {"age", "age_months"}:  # computed from the date of birth
-            found["children"].add(name)
+        if name not in {"age", "age_months"}:  # computed from the date of birth
+            table = {"child": "children", "referral": "referrals", "site": "site_months"}[of]
+            found.setdefault(table, {"site", "month_on"}).add(name)
     if any(analysis.treatment != "at_referral" for analysis in plan.analyses):
         found["referrals"].add("closed_on")
     return found

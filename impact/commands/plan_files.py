@@ -18,26 +18,35 @@ if TYPE_CHECKING:
     from impact.site_periods import SitePeriods
 
 
+PLAN_HELP = "a plan, or the name of one that is shipped, such as family-safeguarding-trial"
+
+
+def _plan(text: str) -> Path:
+    """The file of that path, or the shipped plan of that name."""
+    path, shipped = Path(text), Path(__file__).parents[1] / "shipped" / text / "plan.yaml"
+    return shipped if not path.exists() and shipped.is_file() else path
+
+
 def add(commands: Any) -> None:
     """`run`, `check` and `simulate`."""
     run = commands.add_parser("run", help="carry out a plan on its data", allow_abbrev=False)
-    run.add_argument("plan", type=Path)
+    run.add_argument("plan", type=_plan, help=PLAN_HELP)
     run.add_argument("--data", type=Path, required=True, metavar="DIR", help="the folder of the tables")
     run.add_argument("--out", type=printing.with_ending(".json"), required=True, metavar="RESULTS.json")
     run.add_argument("--report", type=printing.with_ending(".html", ".docx"), metavar="REPORT.html|.docx")
     run.add_argument("--quiet", action="store_true", help="do not say what is being done")
     run.set_defaults(act=_run)
     check = commands.add_parser("check", help="validate a plan, print its hash", allow_abbrev=False)
-    check.add_argument("plan", type=Path)
+    check.add_argument("plan", type=_plan, help=PLAN_HELP)
     check.add_argument("--data", type=Path, metavar="DIR", help="also look for every table and column")
     check.add_argument("--json", action="store_true")
     check.set_defaults(act=_check)
     simulate = commands.add_parser("simulate", help="invent data of a plan's shape", allow_abbrev=False)
-    simulate.add_argument("plan", type=Path)
+    simulate.add_argument("plan", type=_plan, help=PLAN_HELP)
     simulate.add_argument("--out", type=Path, required=True, metavar="DIR")
     simulate.add_argument("--seed", type=int, required=True)
     simulate.add_argument("--children", type=int, default=51_000, help="default: 51000")
-    simulate.add_argument("--rate", type=printing.finite, default=0.06, help="looked after without treatment")
+    simulate.add_argument("--rate", type=printing.finite, default=0.05, help="looked after without treatment")
     simulate.set_defaults(act=_simulate)
 
 
@@ -215,16 +224,7 @@ def _simulate(chosen: argparse.Namespace) -> int:
     sites = site_periods.read(chosen.plan.parent / plan.site_periods)
     if chosen.seed < 0:
         raise BadData(f"The seed must be a whole number from 0, not {chosen.seed}.")
-    study = simulator.Study(
-        tuple(site.code for site in sites.sites),
-        tuple(site.live.used for site in sites.sites),
-        plan.trial.opens_on,
-        plan.trial.closes_on,
-        chosen.children,
-        max(outcome.oldest for outcome in plan.outcomes),
-        chosen.rate,
-        site_sd=0.15,  # an intracluster correlation of the log-odds near .007, as the trial's protocol assumes
-    )
+    study = simulator.of_plan(plan, sites, n_children=chosen.children, base_rate=chosen.rate)
     tables = simulator.make(study, seed=chosen.seed)
     chosen.out.mkdir(parents=True, exist_ok=True)
     made = []
@@ -237,7 +237,7 @@ def _simulate(chosen: argparse.Namespace) -> int:
             frame.to_parquet(path, index=False)
         else:
             if "factors" in frame:
-                frame = frame.assign(factors=frame["factors"].str.join(";"))
+                frame = frame.assign(factors=frame["factors"].str.join("; "))
             frame.to_csv(path, index=False)
         made.append((filename, f"{len(frame):,}"))
     say(f"Invented data: {chosen.children:,} children in {len(study.sites)} sites, seed {chosen.seed}.")

@@ -17,7 +17,9 @@ from impact.power import (
     closed_form_variance,
     copies_needed,
     did_minimum_effect,
+    did_power,
     did_readings,
+    did_size_needed,
     minimum_effect,
     simulate_power,
     size_needed,
@@ -364,3 +366,23 @@ def test_five_clusters_reject_a_true_null_too_often():
         0.078 * 0.922 / 500
     )
     assert drifting.rejected > 0.1
+
+
+PRINTED = {
+    "n_treated": 5, "n_control": 5, "n_before": 2, "n_after": 1, "cell_size": 5200, "icc": 0.01566, "autocorrelation": 0.8,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("use_t", [False, True])
+def test_did_power_is_the_target_at_the_smallest_effect(use_t):
+    design = did_minimum_effect(**PRINTED, use_t=use_t)
+    # The smallest effect leaves the far tail out, which adds up to 0.0003 with t on 8 degrees of freedom.
+    assert did_power(design.minimum_d, design) == pytest.approx(0.8, abs=5e-4)
+    assert did_power(0, design) == pytest.approx(0.05, abs=1e-12)
+
+
+def test_did_size_needed_gives_back_the_cell_size():
+    design = did_minimum_effect(**PRINTED)
+    assert did_size_needed(design.minimum_d, design) == design.cell_size
+    with pytest.raises(NotIdentified, match="more clusters"):
+        did_size_needed(0.05, design)
