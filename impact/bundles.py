@@ -34,6 +34,7 @@ __all__ = [
     "count",
     "read",
     "result",
+    "unlike",
     "write",
 ]
 
@@ -69,10 +70,11 @@ class Remark(Part):
 
 
 class Result(Part):
-    """One estimate. `scale` says in which unit; `base` is the smallest number of children that it rests on."""
+    """One estimate. `scale` says in which unit, `error` which standard error where a model has several."""
 
     name: str
     scale: str
+    error: str = ""
     value: float | None
     std_error: float | None
     df: float | None
@@ -84,21 +86,34 @@ class Result(Part):
     status: Status
 
 
-def result(estimate: Estimate, *, scale: str, base: int, smallest: int) -> Result:
-    """An estimate as it may leave: nothing of it where it rests on fewer than `smallest` children."""
+def unlike(counts: Iterable[int], smallest: int) -> set[int]:
+    """Those of the counts that may leave together. One that differs from another by 1 to smallest - 1 does not: the
+    difference would be the small count that was hidden elsewhere. Earlier counts go before later ones.
+    """
+    kept: set[int] = set()
+    for n in counts:
+        if all(n == other or abs(n - other) >= smallest for other in kept):
+            kept.add(n)
+    return kept
+
+
+def result(estimate: Estimate, *, scale: str, base: int, smallest: int, error: str = "") -> Result:
+    """An estimate as it may leave: nothing of it where `base`, the children it rests on, is below `smallest`."""
     hidden = base < smallest
     numbers = {
         name: None if hidden else _kept(getattr(estimate, name))
         for name in ("value", "std_error", "df", "statistic", "p_value", "low", "high")
     }
     status: Status = "hidden" if hidden else "released"
-    return Result(name=estimate.name, scale=scale, level=estimate.level, status=status, **numbers)
+    return Result(
+        name=estimate.name, scale=scale, error=error, level=estimate.level, status=status, **numbers
+    )
 
 
 class Figures(Part):
     """A small table behind a plot. `kind` says which plot; hidden numbers are null."""
 
-    kind: Literal["event_study", "trends", "balance", "permutation", "bacon", "matches", "forest"]
+    kind: Literal["event_study", "trends", "balance", "permutation", "bacon", "matches", "forest", "anova"]
     columns: tuple[str, ...]
     rows: tuple[tuple[str | float | None, ...], ...]
 

@@ -45,12 +45,20 @@ class Cohort:
 
 
 def days(frame: pd.DataFrame, name: str, *, table: str, may_be_open: bool = False) -> pd.Series:
-    """A column of dates without times. Raises BadData that names table, column and row for what is no date."""
+    """A column of dates without times. Raises BadData that names table, column and row for what is no date.
+
+    Words are dates as year-month-day only: 03/04/2021 is April in one country and March in another. Bare numbers are none.
+    """
     column = named(frame, name)
     try:
-        found = pd.to_datetime(column, errors="raise").dt.normalize()
+        if pd.api.types.is_numeric_dtype(column) and column.notna().any():
+            raise TypeError
+        found = pd.to_datetime(column, errors="raise", format="ISO8601").dt.normalize()
+        if found.dt.tz is not None:
+            raise TypeError
     except (ValueError, TypeError, AttributeError):
-        raise BadData(f"“{name}” of {table} holds something that is not a date.") from None
+        text = f"“{name}” of {table} holds something that is not a date such as 2021-04-30."
+        raise BadData(text) from None
     if not may_be_open and found.isna().any():
         row = int(found.isna().to_numpy().argmax()) + 1
         raise BadData(

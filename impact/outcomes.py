@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Coded",
     "absence",
+    "assessment_days",
     "care_proceedings",
     "days_on_plans",
     "kinship_first",
@@ -358,3 +359,28 @@ def absence(cohort: Cohort, sessions: pd.DataFrame, *, terms: int = 3) -> Coded:
     without = len(set(cohort.frame["child"]) - set(kept["child"]))
     left_out = {"terms without possible sessions": int(empty.sum()), "children without a term": without}
     return Coded("absence", frame, {why: n for why, n in left_out.items() if n})
+
+
+def assessment_days(cohort: Cohort, assessments: pd.DataFrame, *, data_until: dt.date) -> Coded:
+    """Working days (Monday to Friday) from the start to the end of the first assessment after the referral.
+
+    `assessments`: child, referred_on, started_on, ended_on. Bank holidays count, as nobody says which ones a local
+    authority keeps. Children without an assessment, or with one that was open at the end of the data, are left out.
+    The first outcome of the difference-in-differences in the Signs of Safety evaluation (2020, appendix 10).
+    """
+    import numpy as np
+
+    sample = _Sample(cohort)
+    found = spells(assessments, table="assessments")
+    found = found.assign(referred_on=days(found, "referred_on", table="assessments"))
+    first = found.drop_duplicates(["child", "referred_on"])[
+        ["child", "referred_on", "started_on", "ended_on"]
+    ]
+    sample.frame = sample.frame.merge(first, on=["child", "referred_on"], how="left")
+    sample.keep(sample.frame["started_on"].notna(), "no assessment")
+    is_over = sample.frame["ended_on"] <= pd.Timestamp(data_until)
+    sample.keep(is_over, "assessment not over")
+    start, end = (
+        sample.frame[name].to_numpy().astype("datetime64[D]") for name in ("started_on", "ended_on")
+    )
+    return sample.coded("assessment_days", pd.Series(np.busday_count(start, end)))

@@ -10,7 +10,7 @@ import datetime as dt
 import hashlib
 import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import pydantic
 
@@ -40,6 +40,7 @@ Coding = Literal[
     "kinship_first",
     "reunified",
     "absence",
+    "assessment_days",
 ]
 Model = Literal[
     "wedge_logit",
@@ -51,9 +52,41 @@ Model = Literal[
     "bacon",
     "callaway_santanna",
     "sun_abraham",
+    "random_effects",
     "hurdle",
     "tobit",
+    "anova",
 ]
+Effect = Literal[
+    "immediate",
+    "by_time_since",
+    "readiness",
+    "leads_and_lags",
+    "placebo",
+    "dose",
+    "triple_difference",
+    "common_shock",
+    "against_comparators",
+]
+# What each model can be asked. A plan that asks for more is refused: a key that is not heeded would mislead.
+EFFECTS: dict[str, frozenset[str]] = {
+    "wedge_logit": frozenset({"immediate", "by_time_since", "readiness"}),
+    "wedge_linear": frozenset({"immediate", "by_time_since", "readiness"}),
+    "did": frozenset(get_args(Effect)) - {"readiness"},
+}
+TAKE_TREATMENT = {"wedge_logit", "wedge_linear", "did", "did_logit"}
+TAKE_MATCHING = {"did", "did_logit", "fgls", "bacon", "callaway_santanna", "sun_abraham"}
+TAKE_COVARIATES = {
+    "wedge_logit",
+    "wedge_linear",
+    "did",
+    "did_logit",
+    "fgls",
+    "random_effects",
+    "hurdle",
+    "tobit",
+}
+BY_SITE_MONTHS = {"triple_difference", "common_shock", "against_comparators"}
 Role = Literal["primary", "secondary", "sensitivity", "exploratory"]
 Name = pydantic.constr(pattern=r"^[a-z0-9][a-z0-9_-]{0,59}$")
 
@@ -119,11 +152,14 @@ class Tables(Part):
 
 
 class Covariate(Part):
-    """A column of the children, of the first referral, or (`of: site`) of the newest site month before the referral."""
+    """A column of the children, of the first referral, or (`of: site`) of the newest site month before the referral.
+
+    `age` and `age_months` are worked out from the date of birth.
+    """
 
     name: str
     kind: Literal["number", "category"]
-    of: Literal["child", "site"] = "child"
+    of: Literal["child", "referral", "site"] = "child"
 
 
 class Covariates(Part):
@@ -139,11 +175,15 @@ class Matching(Part):
     """Comparison sites of each treated site, chosen by `impact match` and by eye, and how children are matched within them.
 
     `pairs` holds them by outcome, “all” for outcomes that are not named. Children are matched exactly on the coarsened
-    `columns`, within a pair of sites and a period; `cutpoints` coarsen numbers, everything else is taken as it is.
+    `columns` (of the children, or `age`), among those of a pair of sites and of one time, as `within` says: the period
+    of the analysis, the financial year from April, or the time before or after the treated site of the pair went live.
+    `cutpoints` coarsen numbers into intervals closed on the right; everything else is taken as it is, and what was not
+    recorded is a category of its own.
     """
 
     pairs: dict[str, dict[str, tuple[str, ...]]]
     columns: tuple[str, ...] = pydantic.Field(min_length=1)
+    within: Literal["period", "financial_year", "before_and_after"] = "period"
     cutpoints: dict[str, tuple[float, ...]] = pydantic.Field(default_factory=dict)
 
     def of(self, outcome: str) -> dict[str, tuple[str, ...]]:
@@ -152,7 +192,12 @@ class Matching(Part):
 
 
 class OutcomePlan(Part):
-    """An outcome and how it is coded; see `impact.outcomes`. `oldest` is in completed years at the referral."""
+    """An outcome and how it is coded; see `impact.outcomes`.
+
+    `oldest` is in completed years at the referral. `months` is the window, `kinds`, `factors`, `leave_out_care` and
+    `gap_days` are arguments of single codings. `above` makes an amount binary: 1 where it is greater than this.
+    `drop_outliers` leaves out amounts above the upper quartile and 1.5 interquartile ranges, or above a limit.
+    """
 
     id: Name  # type: ignore[valid-type]  # pydantic's own way to name a pattern
     coding: Coding
@@ -162,36 +207,97 @@ class OutcomePlan(Part):
     factors: tuple[str, ...] = ()
     leave_out_care: bool = False
     gap_days: int = pydantic.Field(default=1, ge=0, le=365)
+    above: float | None = None
+    drop_outliers: Literal["interquartile"] | float | None = None
+
+    @property
+    def is_amount(self) -> bool:
+        """Whether the coding gives days or percent."""
+        return self.coding in {"plan_duration", "days_on_plans", "absence", "assessment_days"}
 
     @property
     def is_binary(self) -> bool:
         """Whether its values are 0 and 1."""
-        return self.coding not in {"plan_duration", "days_on_plans", "absence"}
+        return not self.is_amount or self.above is not None
+
+    @pydantic.model_validator(mode="after")
+    def _amounts(self) -> OutcomePlan:
+        if not self.is_amount and (self.above is not None or self.drop_outliers is not None):
+            raise ValueError(f"outcome “{self.id}” is no amount, so “above” and “drop_outliers” mean nothing")
+        return self
 
 
 class AnalysisPlan(Part):
-    """A model for one or more outcomes."""
+    """A model for one or more outcomes.
+
+    `effect` is the question, `treatment` who counts as treated. `periods` are those of the trial, or financial years
+    from April (the year effects of a protocol). `by` names the column of the site months that `triple_difference` (0 or
+    1), `common_shock` (a number) and `against_comparators` (a word) need; `score` which score of the site periods a
+    `dose` is. `shift` moves the start of a placebo so many periods forward. `referred_from` leaves out whoever entered
+    before this day. Without `site_effects` a matched difference-in-differences has a dummy for treated sites and one
+    for the time after the start of each pair instead. `nodes` above 1 make the logit of a wedge adaptive Gauss-Hermite.
+    """
 
     id: Name  # type: ignore[valid-type]  # as above
     role: Role
     outcomes: tuple[str, ...] = pydantic.Field(min_length=1)
     model: Model
-    effect: Literal["immediate", "by_time_since", "readiness", "leads_and_lags", "placebo", "dose"] = (
-        "immediate"
-    )
+    effect: Effect = "immediate"
     treatment: Literal["at_referral", "half_open_time", "four_weeks"] = "at_referral"
+    periods: Literal["trial", "financial_year"] = "trial"
+    by: str | None = None
+    score: Literal["embeddedness", "fidelity"] = "embeddedness"
+    referred_from: dt.date | None = None
+    shift: int = pydantic.Field(default=1, ge=1, le=20)
+    site_effects: bool = True
     leave_out_embedding: bool = False
     leave_out_sites: tuple[str, ...] = ()
     covariates: bool = True
     matched: bool = False
     nodes: int = pydantic.Field(default=1, ge=1, le=50)
 
+    @property
+    def has_covariates(self) -> bool:
+        """Whether the model reads covariates at all."""
+        return self.covariates and self.model in TAKE_COVARIATES
+
+    @pydantic.model_validator(mode="after")
+    def _heeded(self) -> AnalysisPlan:
+        if self.effect not in EFFECTS.get(self.model, {"immediate"}):
+            raise ValueError(f"“{self.model}” cannot answer “{self.effect}”")
+        if self.treatment != "at_referral" and (
+            self.model not in TAKE_TREATMENT or self.effect != "immediate"
+        ):
+            raise ValueError(
+                f"“{self.treatment}” goes with the immediate effect of {_listed(TAKE_TREATMENT)}"
+            )
+        if self.matched and self.model not in TAKE_MATCHING:
+            raise ValueError(
+                f"“{self.model}” knows no weights; matched samples are for {_listed(TAKE_MATCHING)}"
+            )
+        if (self.by is None) == (self.effect in BY_SITE_MONTHS):
+            raise ValueError(f"“by” goes with {_listed(BY_SITE_MONTHS)}, and they need it")
+        needs_pairs = not self.site_effects or self.effect in {"common_shock", "against_comparators"}
+        if needs_pairs and not (self.model == "did" and self.matched):
+            raise ValueError("the time after the start is known for matched pairs in the model “did” alone")
+        if self.nodes > 1 and self.model != "wedge_logit":
+            raise ValueError("“nodes” goes with “wedge_logit”")
+        if self.shift > 1 and self.effect != "placebo":
+            raise ValueError("“shift” goes with “placebo”")
+        if self.score != "embeddedness" and self.effect != "dose":
+            raise ValueError("“score” goes with “dose”")
+        return self
+
+
+def _listed(names: set[str]) -> str:
+    return ", ".join(f"“{name}”" for name in sorted(names))
+
 
 class Multiplicity(Part):
     """Hochberg's adjustment over the first result of these analyses."""
 
     method: Literal["hochberg"]
-    analyses: tuple[str, ...] = pydantic.Field(min_length=2)
+    analyses: tuple[str, ...] = pydantic.Field(min_length=1)
 
 
 class Plan(Part):

@@ -8,21 +8,23 @@ the primary model is true; the other outcomes are driven by effects on days and 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from impact.errors import BadData
+from impact.plans import Plan
+from impact.site_periods import SitePeriods
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Effects", "Study", "difference_in_differences", "make", "save", "stepped_wedge"]
+__all__ = ["Effects", "Study", "difference_in_differences", "make", "of_plan", "save", "stepped_wedge"]
 
+NEEDS = ["abuse or neglect", "disability", "illness of a parent", "acute stress", "dysfunction", "other"]
 Days = npt.NDArray[np.int64]
 
 
@@ -33,8 +35,11 @@ class Effects:
     looked_after_log_odds: float = -0.25
     started_plan_log_odds: float = -0.15
     re_referred_log_odds: float = -0.20
+    kinship_log_odds: float = 0.30
+    reunified_log_odds: float = 0.20
     plan_days: float = -25.0
     absence_points: float = -0.4
+    assessment_days: float = -3.0
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,25 @@ def difference_in_differences(n_children: int = 100_000) -> Study:
     return Study(sites, lives, dt.date(2018, 4, 1), dt.date(2023, 4, 1), n_children, 17, 0.04, 0.15)
 
 
+def of_plan(
+    plan: Plan, sites: SitePeriods, *, n_children: int, base_rate: float = 0.05, site_sd: float = 0.15
+) -> Study:
+    """The study of a plan: its trial period, the sites of its file of site periods, and the oldest age of its outcomes.
+
+    Sites without a live date are comparison sites.
+    """
+    return Study(
+        tuple(site.code for site in sites.sites),
+        tuple(site.live.used for site in sites.sites),
+        plan.trial.opens_on,
+        plan.trial.closes_on,
+        n_children,
+        max(outcome.oldest for outcome in plan.outcomes),
+        base_rate,
+        site_sd,
+    )
+
+
 def make(study: Study, *, seed: int, effects: Effects | None = None) -> dict[str, pd.DataFrame]:
     """All tables by name: children, referrals, assessments, plans, care, meetings, proceedings, sessions, site_months.
 
@@ -82,11 +106,18 @@ def make(study: Study, *, seed: int, effects: Effects | None = None) -> dict[str
     return _Maker(study, np.random.default_rng(seed), effects or Effects()).tables()
 
 
-def save(tables: dict[str, pd.DataFrame], folder: Path) -> None:
-    """Write each table as a Parquet file of its name."""
+def save(
+    tables: dict[str, pd.DataFrame], folder: Path, *, kind: Literal["parquet", "csv"] = "parquet"
+) -> None:
+    """Write each table as a file of its name. In CSV a list stands in one cell, with semicolons."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, table in tables.items():
-        table.to_parquet(folder / f"{name}.parquet", index=False)
+        if kind == "parquet":
+            table.to_parquet(folder / f"{name}.parquet", index=False)
+            continue
+        if "factors" in table.columns:
+            table = table.assign(factors=table["factors"].map("; ".join))
+        table.to_csv(folder / f"{name}.csv", index=False)
 
 
 class _Maker:
@@ -135,23 +166,36 @@ class _Maker:
         odds += 0.3 * self.is_disabled - 0.02 * (self.age_days / 365.25 - 6)
         return np.asarray(self.random.random(len(odds)) < 1 / (1 + np.exp(-odds)))
 
+    def _chance(
+        self, base: float, effect: float, who: Days, *, since: Days | None = None
+    ) -> npt.NDArray[np.bool_]:
+        """Draws for some children, of this share where the programme was not live yet at the referral (or at `since`)."""
+        treated = self.treated[who] if since is None else (since >= self.live[who]).astype(float)
+        odds = np.log(base / (1 - base)) + effect * treated
+        return np.asarray(self.random.random(len(who)) < 1 / (1 + np.exp(-odds)))
+
     def _children(self) -> pd.DataFrame:
         import pandas as pd
 
         ethnicity = self.random.choice(
             ["white", "mixed", "asian", "black", "other"], len(self.child), p=[0.7, 0.1, 0.09, 0.07, 0.04]
         )
-        return pd.DataFrame(
+        made = pd.DataFrame(
             {
                 "child": self.child,
                 "site": np.array(self.study.sites, dtype=object)[self.site],
                 "birth_on": self.referred - self.age_days.astype(np.int64),
                 "sex": self.sex,
                 "is_disabled": self.is_disabled.astype(float),
+                "free_meals": (self.random.random(len(self.child)) < 0.4).astype(float),
+                "is_unaccompanied": (self.random.random(len(self.child)) < 0.02).astype(float),
+                "earlier_plans": self.random.poisson(0.15, len(self.child)).astype(float),
+                "had_plan": 0.0,
                 # Every twentieth was not recorded, which the rule for missing values has to meet.
                 "ethnicity": pd.Series(ethnicity).mask(self.random.random(len(self.child)) < 0.05),
             }
         )
+        return made.assign(had_plan=(made["earlier_plans"] > 0).astype(float))
 
     def _referrals(self) -> pd.DataFrame:
         import pandas as pd
@@ -168,6 +212,7 @@ class _Maker:
                 ],
                 "referred_on": referred,
                 "closed_on": referred + open_for,
+                "main_need": self.random.choice(NEEDS, len(referred), p=[0.55, 0.08, 0.05, 0.1, 0.18, 0.04]),
             }
         )
 
@@ -177,7 +222,19 @@ class _Maker:
         factors = ["substance misuse", "mental health", "domestic abuse", "neglect"]
         found = self.random.random((len(self.child), len(factors))) < [0.25, 0.35, 0.4, 0.3]
         listed = [[f for f, there in zip(factors, row, strict=True) if there] for row in found.tolist()]
-        return pd.DataFrame({"child": self.child, "referred_on": self.referred, "factors": listed})
+        started = self.referred + self.random.integers(0, 6, len(self.child))
+        length = (
+            self.random.gamma(3, 12, len(self.child)) + 7 / 5 * self.effects.assessment_days * self.treated
+        )
+        return pd.DataFrame(
+            {
+                "child": self.child,
+                "referred_on": self.referred,
+                "started_on": started,
+                "ended_on": started + np.clip(np.round(length), 0, None).astype(np.int64),
+                "factors": listed,
+            }
+        )
 
     def _plans(self) -> pd.DataFrame:
         import pandas as pd
@@ -210,8 +267,12 @@ class _Maker:
         starts = self.referred[who] + self.random.integers(1, 540, len(who))
         moved = starts + self.random.integers(10, 200, len(who))
         ends = moved + self.random.integers(30, 900, len(who))
-        first = self.random.choice(["U1", "U3", "U6", "K2"], len(who), p=[0.1, 0.15, 0.6, 0.15])
-        home = np.where(self.random.random(len(who)) < 0.35, "E4A", "E8")
+        by_kin = self._chance(0.25, self.effects.kinship_log_odds, who)
+        kin, others = (self.random.choice(codes, len(who)) for codes in (["U1", "U3"], ["U6", "K2"]))
+        first = np.where(by_kin, kin, others)
+        # Whether care ends at home depends on the programme when it began, as the outcome reads it.
+        went_home = self._chance(0.35, self.effects.reunified_log_odds, who, since=starts)
+        home = np.where(went_home, "E4A", "E8")
         # Two episodes a child: a change of placement on one day is no new entry into care.
         return pd.DataFrame(
             {
@@ -263,13 +324,33 @@ class _Maker:
         import pandas as pd
 
         months = pd.date_range(self.study.opens_on - dt.timedelta(days=62), self.study.closes_on, freq="MS")
-        rows: list[tuple[str, int, float]] = []
-        for site in self.study.sites:
-            level: Sequence[float] = (
-                16 + self.random.normal(0, 1) + self.random.normal(0, 0.5, len(months))
-            ).tolist()
-            rows += [(site, _day(month.date()), value) for month, value in zip(months, level, strict=True)]
-        return pd.DataFrame(rows, columns=["site", "month_on", "caseload"])
+        n, since = len(months), np.array([_day(month.date()) for month in months])
+        parts = []
+        for place, site in enumerate(self.study.sites):
+            parts.append(
+                pd.DataFrame(
+                    {
+                        "site": site,
+                        "month_on": since,
+                        "caseload": 16 + self.random.normal(0, 1) + self.random.normal(0, 0.5, n),
+                        "share_free_meals": np.clip(
+                            self.random.normal(0.3, 0.08) + self.random.normal(0, 0.01, n), 0, 1
+                        ),
+                        "share_white_british": np.clip(
+                            self.random.normal(0.7, 0.1) + self.random.normal(0, 0.01, n), 0, 1
+                        ),
+                        # Every third site takes up another programme; every other one becomes rated good, or stops being so.
+                        "other_programme": (
+                            np.arange(n) >= self.random.integers(0, n) + n * (place % 3 > 0)
+                        ).astype(float),
+                        "rated_good": ((np.arange(n) >= self.random.integers(0, n)) == (place % 2 == 0)).astype(float),
+                        # A shock that struck everybody alike, for three months.
+                        "shock": np.isin(np.arange(n), np.arange(3) + int(0.7 * n)).astype(float),
+                        "practice_model": "similar" if place % 2 else "none",
+                    }
+                )
+            )
+        return pd.concat(parts, ignore_index=True)
 
 
 def _day(date: dt.date) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -80,21 +81,32 @@ def cr2(fitted: ClusterFit, target: Target, *, level: float = 0.95) -> Estimate:
     variance, own = 0.0, np.zeros(g)
     plain, heavy = np.zeros((g, k)), np.zeros((g, k))  # X_g'p_g and X_g'W_gp_g
     middle = sums.xx.sum(0) if sums.xx_square is None else sums.xx_square.sum(0)
-    kernel = -bread if not sums.weighted else _kernel(bread, middle)
-    scale = np.sqrt(np.diag(sums.xx.sum(0)))
-    for place in range(g):
-        gram, residual, width = _block(fitted, place)
-        root, undo = _square_root(gram, np.tile(scale, width))
-        values, vectors = np.linalg.eigh(np.eye(len(root)) + root @ kernel @ root.T)
-        power = np.where(values > NOTHING, np.maximum(values, NOTHING) ** -0.5, 0.0)
-        t = vectors @ (power * (vectors.T @ (root[:, -k:] @ a)))
-        variance += float(t @ (undo @ residual)) ** 2
+    for place, (root, adjust, residual) in enumerate(_adjusted(fitted)):
+        t = adjust @ (root[:, -k:] @ a)
+        variance += float(t @ residual) ** 2
         own[place] = t @ t
         plain[place], heavy[place] = root[:, :k].T @ t, root[:, -k:].T @ t
     cross = heavy @ bread @ plain.T
     q = np.diag(own) - cross - cross.T + plain @ bread @ middle @ bread @ plain.T
     df = float(np.trace(q) ** 2 / (q**2).sum()) if (q**2).sum() > 0 else float("nan")
     return student(title(target), fitted.value(target), float(np.sqrt(variance)), df, level=level)
+
+
+@lru_cache(maxsize=4)  # nothing in it depends on the target, and a table of answers asks for many
+def _adjusted(fitted: ClusterFit) -> tuple[tuple[Floats, Floats, Floats], ...]:
+    """R, A_g and the residuals of each cluster in the coordinates of an orthonormal basis."""
+    sums, bread = fitted.sums, fitted.bread
+    middle = sums.xx.sum(0) if sums.xx_square is None else sums.xx_square.sum(0)
+    kernel = -bread if not sums.weighted else _kernel(bread, middle)
+    scale = np.sqrt(np.diag(sums.xx.sum(0)))
+    found = []
+    for place in range(len(sums.xy)):
+        gram, residual, width = _block(fitted, place)
+        root, undo = _square_root(gram, np.tile(scale, width))
+        values, vectors = np.linalg.eigh(np.eye(len(root)) + root @ kernel @ root.T)
+        power = np.where(values > NOTHING, np.maximum(values, NOTHING) ** -0.5, 0.0)
+        found.append((root, (vectors * power) @ vectors.T, undo @ residual))
+    return tuple(found)
 
 
 def cv3(

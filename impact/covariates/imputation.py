@@ -169,7 +169,8 @@ def _chain(
         current[name][gap] = current[name][donors[name]]
     # Fewest gaps first, so that the others are predicted from more.
     order = sorted(gaps, key=lambda name: int(gaps[name].sum()))
-    for _ in range(n_rounds):
+    # With one incomplete column there is no chain: every round would draw from the same distribution.
+    for _ in range(n_rounds if len(order) > 1 else 1):
         for name in order:
             gap = gaps[name]
             others = [_columns(current[o], coded[o][1]) for o in current if o != name]

@@ -11,12 +11,20 @@ from impact.clusters import error_table
 from impact.columns import groups, named, numbers, outcome_01
 from impact.did.answers import Did, answer
 from impact.did.design import Columns, pilots, posts, since_start, treatment
-from impact.errors import BadData
+from impact.errors import BadData, NotIdentified
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["against_comparators", "common_shock", "dose", "effect", "placebo", "triple_difference"]
+__all__ = [
+    "against_comparators",
+    "by_time_since",
+    "common_shock",
+    "dose",
+    "effect",
+    "placebo",
+    "triple_difference",
+]
 
 
 def effect(frame: pd.DataFrame, columns: Columns, *, seed: int = 0) -> Did:
@@ -33,6 +41,26 @@ def effect(frame: pd.DataFrame, columns: Columns, *, seed: int = 0) -> Did:
     """
     d = treatment(frame, columns)
     return answer("effect", frame, columns, {columns.treated: d}, d, seed=seed)
+
+
+def by_time_since(frame: pd.DataFrame, columns: Columns, *, first: str, seed: int = 0) -> Did:
+    """y = Σ_m β_m D·1[m-th period since the start] + x'γ + site + period effects: effects that grow or fade.
+
+    Terms “exposure 1” (the period of the start), “exposure 2”, …, and their mean, “time-averaged”. Source: evaluation
+    protocol of Family Valued, differential time effects. With staggered starts the last exposures rest on the first
+    sites alone. Raises as `effect`; NotIdentified where no site is treated for a second period.
+    """
+    d = treatment(frame, columns)
+    since, _ = since_start(frame, columns, first)
+    seen = sorted(set(since[d > 0].tolist()))
+    if len(seen) < 2:
+        raise NotIdentified("No site is treated for more than one period, so effects cannot differ by time.")
+    terms = {f"exposure {k + 1}": d * (since == k) for k in seen}
+    found = answer("time since the start", frame, replace(columns, post=None), terms, d, seed=seed)
+    mean = error_table(
+        found.fitted, dict.fromkeys(terms, 1 / len(terms)), n_treated=found.n_treated, seed=seed
+    )
+    return replace(found, terms={**found.terms, "time-averaged": mean})
 
 
 def placebo(frame: pd.DataFrame, columns: Columns, *, first: str, shift: int, seed: int = 0) -> Did:

@@ -5,22 +5,22 @@ from __future__ import annotations
 import importlib.metadata
 import math
 import platform
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from impact import bundles, multiplicity, plans
-from impact.bundles import Analysis, Bundle, Figures
+from impact.bundles import Analysis, Bundle, Count, Figures
 from impact.errors import ImpactError
 from impact.plans import AnalysisPlan, OutcomePlan, Plan
-from impact.running.answering import Answer, answer
+from impact.running.answering import answer
+from impact.running.answers import Answer, base_of
 from impact.running.inputs import Inputs
 from impact.running.samples import Sample, drawn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    import pandas as pd
 
 __all__ = ["run"]
 
@@ -32,18 +32,32 @@ def run(plan_path: Path, data_folder: Path, *, say: Callable[[str], None] | None
     """Carry out every analysis of the plan in its order.
 
     An analysis that cannot be estimated is in the bundle with its reason; the others go on. `say` is told what is being
-    done. Raises BadDocument for a faulty plan, and BadData where the tables themselves cannot be read.
+    done. Raises BadDocument for a faulty plan or file of site periods; BadData where the tables of children or referrals
+    cannot be read, and for a site of the plan or of the data that the file of site periods lacks.
     """
     plan = plans.read(plan_path)
     inputs = Inputs(plan, plan_path.parent, data_folder)
     outcomes = {outcome.id: outcome for outcome in plan.outcomes}
     made: list[Analysis] = []
-    samples: dict[str, bundles.Sample] = {}
+    samples: dict[str, Sample] = {}
+    sizes: list[int] = []
     for analysis in plan.analyses:
         for outcome in (outcomes[name] for name in analysis.outcomes):
             if say:
                 say(f"{analysis.id}: {outcome.id}")
-            made.append(_one(plan, inputs, analysis, outcome, samples))
+            one, sample = _one(plan, inputs, analysis, outcome)
+            made.append(one)
+            if sample is not None:
+                samples.setdefault(outcome.id, sample)
+            sizes.append(0 if sample is None else len(sample.frame))
+    smallest = plan.smallest_count
+    children = {name: int(sample.frame["child"].nunique()) for name, sample in samples.items()}
+    # Sizes that are nearly alike would give away a small count by subtraction.
+    may_leave = bundles.unlike([*children.values(), *sizes], smallest)
+    made = [
+        one.model_copy(update={"n_rows": _size(n, smallest, may_leave)})
+        for one, n in zip(made, sizes, strict=True)
+    ]
     return Bundle(
         study=plan.study,
         title=plan.title,
@@ -55,7 +69,14 @@ def run(plan_path: Path, data_folder: Path, *, say: Callable[[str], None] | None
         software={"python": platform.python_version(), **_versions()},
         data=dict(sorted(inputs.hashes.items())),
         smallest_count=plan.smallest_count,
-        samples=tuple(samples.values()),
+        samples=tuple(
+            bundles.Sample(
+                outcome=name,
+                n=_size(children[name], smallest, may_leave),
+                left_out=_left_out(sample, smallest),
+            )
+            for name, sample in samples.items()
+        ),
         analyses=tuple(made),
         multiplicity=_adjusted(plan, made),
     ).sealed()
@@ -71,85 +92,77 @@ def _versions() -> dict[str, str]:
     return found
 
 
+def _size(n: int, smallest: int, may_leave: set[int]) -> Count:
+    found = bundles.count(n, smallest)
+    return found if found.n is None or n in may_leave else Count(n=None, status="hidden")
+
+
+def _left_out(sample: Sample, smallest: int) -> dict[str, Count]:
+    """Who was left out. Where one count is hidden, so is the next larger one: a total elsewhere would give away a single one."""
+    found = {why: bundles.count(n, smallest) for why, n in sample.left_out.items()}
+    hidden = [why for why, one in found.items() if one.n is None]
+    rest = sorted((n, why) for why, n in sample.left_out.items() if n and why not in hidden)
+    if len(hidden) == 1 and rest:
+        found[rest[0][1]] = Count(n=None, status="hidden")
+    return found
+
+
 def _one(
-    plan: Plan,
-    inputs: Inputs,
-    analysis: AnalysisPlan,
-    outcome: OutcomePlan,
-    samples: dict[str, bundles.Sample],
-) -> Analysis:
-    smallest = plan.smallest_count
-    specification: dict[str, str | float | bool | None] = {
-        name: value
-        for name, value in analysis.model_dump(mode="json").items()
-        if name in {"effect", "treatment", "leave_out_embedding", "covariates", "matched", "nodes"}
+    plan: Plan, inputs: Inputs, analysis: AnalysisPlan, outcome: OutcomePlan
+) -> tuple[Analysis, Sample | None]:
+    """The analysis as it stands in the bundle, its size still open, and the sample if there was one."""
+    smallest, sample = plan.smallest_count, None
+    common: dict[str, Any] = {
+        "id": analysis.id,
+        "role": analysis.role,
+        "outcome": outcome.id,
+        "model": analysis.model,
+        "specification": _specification(analysis),
+        "n_rows": bundles.count(0, smallest),
     }
-    specification["leave_out_sites"] = ", ".join(analysis.leave_out_sites) or None
     try:
         sample = drawn(inputs, outcome, analysis)
         found = answer(sample, analysis, inputs)
     except ImpactError as error:
-        nobody = bundles.count(0, smallest)
-        return _analysis(analysis, outcome, specification, nobody, failed=str(error))
-    samples.setdefault(
-        outcome.id,
-        bundles.Sample(
-            outcome=outcome.id,
-            n=bundles.count(sample.frame["child"].nunique(), smallest),
-            left_out={why: bundles.count(n, smallest) for why, n in sample.left_out.items()},
-        ),
-    )
-    return _analysis(
-        analysis,
-        outcome,
-        specification,
-        bundles.count(len(sample.frame), smallest),
-        n_clusters=found.n_clusters,
-        results=_results(sample, found, smallest),
-        diagnostics=bundles.diagnostics({**sample.diagnostics, **found.diagnostics}),
-        figures=(*_figures(sample, analysis, smallest), *sample.figures, *found.figures),
-        notes=bundles.remarks((*sample.notes, *found.notes)),
-    )
+        reason = str(error)
+    except np.linalg.LinAlgError as error:
+        reason = f"The computation broke down: {error}."
+    else:
+        told = Analysis(
+            **common,
+            n_clusters=found.n_clusters,
+            results=_results(sample, found, smallest),
+            diagnostics=bundles.diagnostics({**sample.diagnostics, **found.diagnostics}),
+            figures=(*_figures(sample, analysis, smallest), *sample.figures, *found.figures),
+            notes=bundles.remarks((*sample.notes, *found.notes)),
+        )
+        return told, sample
+    n_clusters = 0 if sample is None else sample.frame["site"].nunique()
+    notes = bundles.remarks(sample.notes) if sample else ()
+    return Analysis(**common, n_clusters=n_clusters, results=(), notes=notes, failed=reason), sample
 
 
-def _analysis(
-    analysis: AnalysisPlan,
-    outcome: OutcomePlan,
-    specification: dict[str, str | float | bool | None],
-    n_rows: bundles.Count,
-    *,
-    n_clusters: int = 0,
-    results: tuple[bundles.Result, ...] = (),
-    **more: Any,
-) -> Analysis:
-    return Analysis(
-        id=analysis.id,
-        role=analysis.role,
-        outcome=outcome.id,
-        model=analysis.model,
-        specification=specification,
-        n_rows=n_rows,
-        n_clusters=n_clusters,
-        results=results,
-        **more,
-    )
+def _specification(analysis: AnalysisPlan) -> dict[str, str | float | bool | None]:
+    """What was chosen, without what stands elsewhere and what this model does not read."""
+    found = analysis.model_dump(mode="json", exclude={"id", "role", "outcomes", "model"})
+    found["leave_out_sites"] = ", ".join(analysis.leave_out_sites) or None
+    found["covariates"] = analysis.has_covariates
+    return found
 
 
 def _results(sample: Sample, found: Answer, smallest: int) -> tuple[bundles.Result, ...]:
-    base = min(_bases(sample.frame, sample.outcome.is_binary))
+    is_binary = sample.outcome.is_binary
+    base = min(base_of(part, is_binary=is_binary) for _, part in sample.frame.groupby("treated"))
     return tuple(
-        bundles.result(estimate, scale=scale, base=base, smallest=smallest)
-        for estimate, scale in found.results
+        bundles.result(
+            line.estimate,
+            scale=line.scale,
+            error=line.error,
+            base=base if line.base is None else min(base, line.base),
+            smallest=smallest,
+        )
+        for line in found.lines
     )
-
-
-def _bases(frame: pd.DataFrame, is_binary: bool) -> Iterator[int]:
-    """Sizes of the groups that a comparison tells of: treated and not, and among them with the outcome and not."""
-    for _, part in frame.groupby("treated"):
-        yield len(part)
-        if is_binary:
-            yield int(part["value"].sum())
-            yield int(len(part) - part["value"].sum())
 
 
 def _figures(sample: Sample, analysis: AnalysisPlan, smallest: int) -> tuple[Figures, ...]:
@@ -163,9 +176,9 @@ def _figures(sample: Sample, analysis: AnalysisPlan, smallest: int) -> tuple[Fig
     rows = []
     for key, part in frame.groupby([group, frame["period"]]):
         name, period = str(key[0]), float(str(key[1]))
-        n, events = len(part), float(part["value"].sum())
-        is_small = n < smallest or (is_binary and min(events, n - events) < smallest)
-        value = None if is_small else float(part["value"].mean()) * (100 if is_binary else 1)
+        is_small = base_of(part, is_binary=is_binary) < smallest
+        mean = float(part["value"].mean()) * (100 if is_binary else 1)
+        value = None if is_small else float(f"{mean:.11e}")
         rows.append((name, period, value))
     return (Figures(kind="trends", columns=("group", "period", "value"), rows=tuple(rows)),)
 

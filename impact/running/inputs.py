@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from impact import outcomes, site_periods
+from impact import outcomes, outliers, site_periods
 from impact.cohorts import Cohort, first_referrals
+from impact.columns import named
 from impact.errors import BadData
+from impact.estimate import Note
 from impact.outcomes import Coded
 from impact.plans import OutcomePlan, Plan
 from impact.site_periods import SitePeriods
@@ -31,6 +33,10 @@ class Inputs:
         path = plan_folder / plan.site_periods
         self.sites: SitePeriods = site_periods.read(path)
         self.hashes[path.name] = _hash(path)
+        # What everything needs, before any time is spent on one analysis.
+        self._known("the plan", _named_sites(plan))
+        self.table("children")
+        self._known(plan.tables.referrals, named(self.table("referrals"), "site").unique().tolist())
 
     def table(self, name: str) -> pd.DataFrame:
         """A table of the plan. Raises BadData where the plan names no file, or the file cannot be read."""
@@ -45,10 +51,14 @@ class Inputs:
         import pandas as pd  # half a second that reading a plan need not pay
 
         try:
-            found = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
+            found = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, dtype=_WORDS)
+        except FileNotFoundError:
+            raise BadData(f"{path.name}: there is no such file in the folder of the data.") from None
         except (OSError, ValueError):
             raise BadData(f"{path.name}: cannot be read.") from None
         self.hashes[path.name] = _hash(path)
+        for name in set(_WORDS) & set(found.columns):
+            found[name] = _as_words(found[name], name, path.name)
         if path.suffix == ".csv" and "factors" in found.columns:
             # A list in one cell of a CSV file is written with semicolons.
             found["factors"] = (
@@ -56,14 +66,40 @@ class Inputs:
             )
         return found
 
-    def known_sites(self, codes: pd.Series) -> None:
-        """Raises BadData for a site of the data that the file of site periods lacks, with the nearest one there is."""
+    def _known(self, where: str, codes: Iterable[str]) -> None:
+        """Raises BadData for a site that the file of site periods lacks, with the nearest one there is."""
         known = [site.code for site in self.sites.sites]
-        for code in codes.unique():
+        for code in codes:
             if code not in known:
-                near = difflib.get_close_matches(str(code), known, n=1)
+                near = difflib.get_close_matches(code, known, n=1)
                 hint = f" Did you mean “{near[0]}”?" if near else ""
-                raise BadData(f"The site “{code}” is not in {self.plan.site_periods}.{hint}")
+                raise BadData(f"{where}: the site “{code}” is not in {self.plan.site_periods}.{hint}")
+
+
+# Identifiers are words: 0012 is not 12, and a table of numbers has to fit one of words.
+_WORDS = {"child": "str", "site": "str"}
+
+
+def _as_words(column: pd.Series, name: str, file: str) -> pd.Series:
+    import pandas as pd  # as in `_table`
+
+    if column.isna().any():
+        row = int(column.isna().to_numpy().argmax()) + 1
+        raise BadData(f"{file}: “{name}” is missing in {int(column.isna().sum())} rows, first in row {row}.")
+    if pd.api.types.is_float_dtype(column):
+        if (column % 1 != 0).any():
+            raise BadData(f"{file}: “{name}” holds numbers with decimals, which identify nobody.")
+        column = column.astype("int64")
+    words: pd.Series = column.astype(str)
+    return words
+
+
+def _named_sites(plan: Plan) -> list[str]:
+    """Every site that the plan names."""
+    found = [code for analysis in plan.analyses for code in analysis.leave_out_sites]
+    for pairs in plan.matching.pairs.values() if plan.matching else ():
+        found += [code for site, others in pairs.items() for code in (site, *others)]
+    return list(dict.fromkeys(found))
 
 
 def _hash(path: Path) -> str:
@@ -71,8 +107,28 @@ def _hash(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def coded(inputs: Inputs, outcome: OutcomePlan) -> tuple[Coded, dict[str, int]]:
-    """The outcome as the plan codes it, and how many children the cohort left out beforehand and why."""
+def coded(inputs: Inputs, outcome: OutcomePlan) -> tuple[Coded, tuple[Note, ...]]:
+    """The outcome as the plan codes it, outliers left out and amounts made binary, with whom the cohort left out and why."""
+    found, cohort_left_out = _coded(inputs, outcome)
+    frame, left_out = found.frame, {**cohort_left_out, **found.left_out}
+    notes: tuple[Note, ...] = ()
+    if outcome.drop_outliers is not None:
+        amount = frame["value"].astype(float)
+        rule = outcome.drop_outliers
+        far = (
+            outliers.interquartile(amount)
+            if rule == "interquartile"
+            else outliers.beyond(amount, float(rule))
+        )
+        frame = frame[far.keep].reset_index(drop=True)
+        left_out[f"above {far.high:g} (outliers)"] = far.n_dropped
+        notes = far.notes
+    if outcome.above is not None:
+        frame = frame.assign(value=(frame["value"] > outcome.above).astype(int))
+    return Coded(found.name, frame, {why: n for why, n in left_out.items() if n}), notes
+
+
+def _coded(inputs: Inputs, outcome: OutcomePlan) -> tuple[Coded, dict[str, int]]:
     trial = inputs.plan.trial
     if outcome.coding == "reunified":
         found = outcomes.reunified(
@@ -165,6 +221,11 @@ def _absence(inputs: Inputs, cohort: Cohort, outcome: OutcomePlan) -> Coded:
     return outcomes.absence(cohort, inputs.table("sessions"))
 
 
+def _assessment_days(inputs: Inputs, cohort: Cohort, outcome: OutcomePlan) -> Coded:
+    until = inputs.plan.trial.data_until
+    return outcomes.assessment_days(cohort, inputs.table("assessments"), data_until=until)
+
+
 _CODINGS: dict[str, Callable[[Inputs, Cohort, OutcomePlan], Coded]] = {
     "looked_after": _looked_after,
     "started_plan": _started_plan,
@@ -175,4 +236,5 @@ _CODINGS: dict[str, Callable[[Inputs, Cohort, OutcomePlan], Coded]] = {
     "re_referred": _re_referred,
     "kinship_first": _kinship_first,
     "absence": _absence,
+    "assessment_days": _assessment_days,
 }
