@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from impact import bundles, did, simulator, wedge
+from impact import bundles, did, plans, simulator, wedge
 from impact.commands import main
 from tests.impact.small import PLAN, SITES, written
 
@@ -120,10 +120,16 @@ def test_check_says_whether_the_registered_plan_was_changed(impact, tmp_path):
     assert json.loads(impact("check", tmp_path / "plan.yaml", "--json")[1])["is_as_registered"] is False
 
 
-def test_check_takes_the_name_of_a_shipped_plan(impact):
-    code, out, _ = impact("check", "family-safeguarding-trial")
+SHIPPED = sorted(path.parent.name for path in (Path(plans.__file__).parent / "shipped").glob("*/plan.yaml"))
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_check_and_simulate_take_the_name_of_a_shipped_plan(impact, name):
+    assert impact("check", name)[0] == 0
+    assert impact("simulate", name, "--out", "data", "--seed", 1, "--children", 500)[0] == 0
+    code, out, _ = impact("check", name, "--data", "data")
     assert code == 0
-    assert out.startswith("Family Safeguarding trial: impact analysis")
+    assert out.endswith("Every table and column that the outcomes need is there.\n")
 
 
 @pytest.mark.parametrize(
@@ -221,6 +227,16 @@ def test_run_gives_the_same_bundle_twice(impact, ready):
     for name in ("one.json", "two.json"):
         assert impact("run", ready, "--data", "data", "--out", name, "--quiet")[0] == 0
     assert Path("one.json").read_bytes() == Path("two.json").read_bytes()
+
+
+def test_run_needs_no_column_that_check_does_not_name(impact, ready):
+    from impact.commands.needed import needed
+
+    plan = plans.read(ready)
+    for table, columns in needed(plan).items():
+        path = Path("data") / getattr(plan.tables, table)
+        pd.read_parquet(path)[sorted(columns)].to_parquet(path)
+    assert impact(ready, "--data", "data", "--out", "r.json", "--quiet")[0] == 0
 
 
 def test_run_writes_a_word_document(impact, ready):
