@@ -94,10 +94,11 @@ def _shown(row: dict[str, Any], *names: str) -> bool:
 def _intervals(axes: Axes, rows: Rows, label: str) -> None:
     """Points with whiskers, one a row from the top; hidden ones are said to be."""
     for place, row in enumerate(rows):
-        if not _shown(row, "value", "low", "high"):
+        if not _shown(row, "value"):
             axes.text(0, place, "not shown [c]", va="center", style="italic", color=INK)
             continue
-        axes.plot([row["low"], row["high"]], [place, place], color=INK, linewidth=1)
+        if _shown(row, "low", "high"):
+            axes.plot([row["low"], row["high"]], [place, place], color=INK, linewidth=1)
         axes.plot(row["value"], place, "s", color=TEAL, markersize=5)
     axes.axvline(0, color=GREY, linewidth=0.8)
     axes.set_yticks(range(len(rows)), [str(row[label])[:60].replace("$", r"\$") for row in rows])
@@ -114,8 +115,10 @@ def _forest_words(rows: Rows) -> str:
 
 
 def _interval_words(row: dict[str, Any]) -> str:
-    if not _shown(row, "value", "low", "high"):
+    if not _shown(row, "value"):
         return "not shown [c]"
+    if not _shown(row, "low", "high"):
+        return f"{row['value']:.3g}, without an interval"
     return f"{row['value']:.3g}, from {row['low']:.3g} to {row['high']:.3g}"
 
 
@@ -151,6 +154,7 @@ def _trends(axes: Axes, rows: Rows) -> None:
             label=str(group).replace("$", r"\$"),
         )
     axes.set_xlabel("period")
+    axes.set_ylabel("mean of the outcome (percent of a yes or no)")
     axes.legend(frameon=False, fontsize=8)
 
 

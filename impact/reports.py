@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from exports.table import Block, Cell, Column, Cover, Document, Figure, Heading, Hidden, Paragraph, Table
 from impact import plots
@@ -17,14 +17,45 @@ ROLES = {
     "sensitivity": "Sensitivity analyses",
     "exploratory": "Exploratory analyses",
 }
+MODELS = {
+    "wedge_logit": "Stepped-wedge logit with random intercepts of sites",
+    "wedge_linear": "Stepped-wedge linear model with random intercepts",
+    "permutation": "Permutation test over the allowed orders",
+    "did": "Linear difference-in-differences",
+    "did_logit": "Logistic difference-in-differences",
+    "fgls": "Feasible GLS on means of sites and periods",
+    "random_effects": "Random effects of children",
+    "bacon": "Goodman-Bacon decomposition",
+    "callaway_santanna": "Callaway and Sant’Anna",
+    "sun_abraham": "Sun and Abraham",
+    "hurdle": "Hurdle model, negative binomial",
+    "tobit": "Tobit model",
+    "anova": "Analysis of variance of means of sites and periods",
+}
+EFFECTS = {
+    "by_time_since": "effects by time since the start",
+    "readiness": "effects by readiness",
+    "leads_and_lags": "leads and lags",
+    "placebo": "placebo",
+    "dose": "effect of the dose, the score “{score}”",
+    "triple_difference": "how the effect differs by “{by}”",
+    "common_shock": "whether the shock “{by}” struck treated sites differently",
+    "against_comparators": "effects against comparison sites by “{by}”",
+}
+TREATMENTS = {
+    "half_open_time": "treated if half of the open time fell under the programme",
+    "four_weeks": "treated if four weeks of open time fell under the programme",
+}
+NO_EFFECT = {"leads_and_lags", "placebo", "common_shock"}  # their first line is no effect of the programme
 RESULT_COLUMNS = (
     Column("name", "Estimate", width=30),
     Column("scale", "Unit"),
+    Column("error", "Standard error by"),
     Column("value", "Value", "number", decimals=4),
     Column("std_error", "Standard error", "number", decimals=4),
     Column("low", "Interval from", "number", decimals=4),
     Column("high", "to", "number", decimals=4),
-    Column("p_value", "p", "number", decimals=4),
+    Column("p_value", "p"),
     Column("df", "df", "number", decimals=1),
 )
 
@@ -92,15 +123,19 @@ def _count(found: Count) -> Cell:
 def _samples(bundle: Bundle) -> Table:
     rows: list[list[Cell]] = []
     for sample in bundle.samples:
-        rows.append([sample.outcome, "in the analysis", _count(sample.n)])
-        rows += [[sample.outcome, f"left out: {why}", _count(n)] for why, n in sample.left_out.items()]
+        rows.append([sample.outcome, "in the first analysis of it", _count(sample.n)])
+        rows += [["", f"left out: {why}", _count(n)] for why, n in sample.left_out.items()]
     columns = [Column("outcome", "Outcome"), Column("what", "Children"), Column("n", "Number", "number")]
     return Table.of("Who was in the analyses", columns, rows)
 
 
 def _overview(bundle: Bundle) -> Iterator[Block]:
     """One forest for each unit, of the first result of every analysis."""
-    first = [(analysis, analysis.results[0]) for analysis in bundle.analyses if analysis.results]
+    first = [
+        (analysis, analysis.results[0])
+        for analysis in bundle.analyses
+        if analysis.results and analysis.specification.get("effect") not in NO_EFFECT
+    ]
     for scale in dict.fromkeys(result.scale for _, result in first):
         rows = tuple(
             (f"{analysis.id}: {analysis.outcome}", result.value, result.low, result.high)
@@ -119,8 +154,8 @@ def _analysis(analysis: Analysis, bundle: Bundle) -> Iterator[Block]:
         yield Paragraph.of(f"Could not be estimated: {analysis.failed}")
         return
     n = "[c]" if analysis.n_rows.n is None else f"{analysis.n_rows.n:,}"
-    chosen = "; ".join(f"{name}: {value}" for name, value in analysis.specification.items())
-    yield Paragraph.of(f"Model {analysis.model} on {n} rows in {analysis.n_clusters} clusters. {chosen}.")
+    words = "; ".join([MODELS.get(analysis.model, analysis.model), *_chosen(analysis.specification)])
+    yield Paragraph.of(f"{words}. {n} rows in {analysis.n_clusters} clusters.")
     rows = [_row(result) for result in analysis.results]
     yield Table.of("Estimates", RESULT_COLUMNS, rows, notes=[note.text for note in analysis.notes])
     adjusted = bundle.multiplicity.get(f"{analysis.id}: {analysis.outcome}")
@@ -134,12 +169,45 @@ def _analysis(analysis: Analysis, bundle: Bundle) -> Iterator[Block]:
         yield _as_table(figures)
 
 
+def _chosen(specification: Mapping[str, str | float | bool | None]) -> Iterator[str]:
+    """What the plan chose beside the model, in words; what is as usual is not said."""
+    chosen = dict(specification)
+    effect, treatment = str(chosen.get("effect")), str(chosen.get("treatment"))
+    if effect in EFFECTS:
+        yield EFFECTS[effect].format_map({"by": chosen.get("by"), "score": chosen.get("score")})
+    if effect == "placebo":
+        yield f"a start {chosen.get('shift') or 1:g} periods too early"
+    if treatment in TREATMENTS:
+        yield TREATMENTS[treatment]
+    if chosen.get("periods") == "financial_year":
+        yield "financial years"
+    if chosen.get("matched"):
+        yield "matched children, weighted"
+    if chosen.get("covariates") is False:
+        yield "without covariates"
+    if chosen.get("site_effects") is False:
+        yield "a dummy for treated sites in place of site effects"
+    if chosen.get("leave_out_embedding"):
+        yield "without children who entered in an embedding window"
+    if chosen.get("leave_out_sites"):
+        yield f"without {chosen['leave_out_sites']}"
+    if chosen.get("referred_from"):
+        yield f"who entered from {chosen['referred_from']} on"
+    if isinstance(nodes := chosen.get("nodes"), int | float) and nodes > 1:
+        yield f"{nodes:g} quadrature nodes"
+
+
+def _p(value: float | None) -> str | None:
+    """Four decimals; a p-value is never nil."""
+    return None if value is None else "< 0.0001" if value < 0.0001 else f"{value:.4f}"
+
+
 def _row(result: Result) -> list[Cell]:
     hidden: Cell = Hidden("c") if result.status == "hidden" else Hidden("x")
-    numbers = (result.value, result.std_error, result.low, result.high, result.p_value)
+    numbers = (result.value, result.std_error, result.low, result.high, _p(result.p_value))
     # The normal distribution has no degrees of freedom to show.
     df: Cell = hidden if result.status == "hidden" else result.df
-    return [result.name, result.scale, *(hidden if n is None else n for n in numbers), df]
+    return [result.name, result.scale, result.error, *(hidden if n is None else n for n in numbers), df]
 
 
 def _picture(figures: Figures, caption: str) -> Iterator[Block]:
@@ -150,5 +218,7 @@ def _picture(figures: Figures, caption: str) -> Iterator[Block]:
 
 def _as_table(figures: Figures) -> Table:
     columns = [Column(name, name.replace("_", " ").capitalize()) for name in figures.columns]
-    rows = [[Hidden("c") if value is None else value for value in row] for row in figures.rows]
+    # The error of an analysis of variance has no F: that is not a hidden number.
+    nothing = Hidden("z" if figures.kind == "anova" else "c")
+    rows = [[nothing if value is None else value for value in row] for row in figures.rows]
     return Table.of(figures.kind.replace("_", " ").capitalize(), columns, rows)

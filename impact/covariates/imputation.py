@@ -212,6 +212,9 @@ def _matched(
     seen = rng.permutation(np.flatnonzero(~gap))
     cross = x[seen].T @ x[seen]
     cross[np.diag_indices_from(cross)] *= 1 + 1e-8
+    # A column that is nil in all complete rows says nothing of them; its coefficient is nil too.
+    empty = np.flatnonzero(cross.diagonal() == 0)
+    cross[empty, empty] = 1.0
     b = np.linalg.solve(cross, x[seen].T @ y[seen])
     left = y[seen] - x[seen] @ b
     sigma = math.sqrt(float(left @ left) / rng.chisquare(max(1, len(seen) - len(b))))

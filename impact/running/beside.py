@@ -51,7 +51,7 @@ def random_effects(frame: pd.DataFrame, sample: Sample, analysis: AnalysisPlan, 
         value=frame["value"].to_numpy(dtype=np.float64), child=frame["child"].to_numpy()
     )
     found = panels.random_effects(table, outcome="value", covariates=names, unit="child")
-    own = found.clustered[names.index("treated")]
+    own = next(one for one in found.clustered if one.name == "treated")
     diagnostics: dict[str, float | str | None] = {
         "standard deviation between children": found.sigma_unit,
         "standard deviation of the errors": found.sigma_error,

@@ -20,7 +20,7 @@ from impact.site_periods import SitePeriods
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Inputs", "coded"]
+__all__ = ["Inputs"]
 
 
 class Inputs:
@@ -30,6 +30,7 @@ class Inputs:
         self.plan, self.folder = plan, data_folder
         self.hashes: dict[str, str] = {}
         self._read: dict[str, pd.DataFrame] = {}
+        self._coded: dict[str, tuple[Coded, tuple[Note, ...]]] = {}
         path = plan_folder / plan.site_periods
         self.sites: SitePeriods = site_periods.read(path)
         self.hashes[path.name] = _hash(path)
@@ -46,6 +47,12 @@ class Inputs:
                 raise BadData(f"The plan names no file for the table “{name}”, which an outcome needs.")
             self._read[name] = self._table(self.folder / filename)
         return self._read[name]
+
+    def coded(self, outcome: OutcomePlan) -> tuple[Coded, tuple[Note, ...]]:
+        """The outcome as the plan codes it, with whom the cohort left out and why; coded once for all analyses."""
+        if outcome.id not in self._coded:
+            self._coded[outcome.id] = _finished(self, outcome)
+        return self._coded[outcome.id]
 
     def _table(self, path: Path) -> pd.DataFrame:
         import pandas as pd  # half a second that reading a plan need not pay
@@ -107,8 +114,8 @@ def _hash(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def coded(inputs: Inputs, outcome: OutcomePlan) -> tuple[Coded, tuple[Note, ...]]:
-    """The outcome as the plan codes it, outliers left out and amounts made binary, with whom the cohort left out and why."""
+def _finished(inputs: Inputs, outcome: OutcomePlan) -> tuple[Coded, tuple[Note, ...]]:
+    """The coded outcome, outliers left out and amounts made binary where the plan says so."""
     found, cohort_left_out = _coded(inputs, outcome)
     frame, left_out = found.frame, {**cohort_left_out, **found.left_out}
     notes: tuple[Note, ...] = ()

@@ -13,7 +13,7 @@ from impact.bundles import Figures
 from impact.errors import BadData
 from impact.estimate import Note
 from impact.plans import AnalysisPlan, Covariate, OutcomePlan
-from impact.running.inputs import Inputs, coded
+from impact.running.inputs import Inputs
 from impact.running.joining import completed, screened, site_month
 from impact.running.pairs import paired
 
@@ -60,7 +60,7 @@ class Sample:
 
 def drawn(inputs: Inputs, outcome: OutcomePlan, analysis: AnalysisPlan) -> Sample:
     """The sample of an outcome under the exclusions and covariates of an analysis. Raises BadData."""
-    found, notes = coded(inputs, outcome)
+    found, notes = inputs.coded(outcome)
     frame, left_out = found.frame, dict(found.left_out)
     if analysis.referred_from is not None:
         early = frame["referred_on"].dt.date < analysis.referred_from

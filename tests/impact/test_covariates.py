@@ -313,3 +313,12 @@ def test_known_categories():
     assert found.values.isna().tolist() == [False, False, True, True]
     assert (found.n_changed, codes(found)) == (1, {"unknown_categories"})
     assert known_categories(needs[:3], ["N1", "N2"]).notes == ()
+
+
+def test_a_predictor_that_is_nil_in_all_complete_rows_does_not_break_the_imputation():
+    """One category that only incomplete rows have: its dummy is nil in every row that the gaps are predicted from."""
+    rng = np.random.default_rng(3)
+    frame = pd.DataFrame({"x": rng.normal(size=60), "kind": ["a", "b"] * 30})
+    frame.loc[5, "x"], frame.loc[5, "kind"] = np.nan, "c"
+    found = impute(frame, ["x", "kind"], seed=1, n_imputations=2)
+    assert all(one["x"].notna().all() for one in found.frames)
