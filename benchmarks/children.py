@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 CHUNK = 100_000
 LEVELS = (2, 2, 2, 3, 3, 4, 5, 6)  # of the discrete covariates c0 … c7
@@ -36,6 +34,9 @@ def write_did(path: Path, n_rows: int, *, seed: int = 11) -> None:
     """`n_rows` children of ten authorities in six years with ten covariates, a number `y` and a rare `event`, of eight
     bytes each, as pandas makes them from a CSV file.
     """
+    import pyarrow as pa  # 60 MB that nobody who only wants the names of columns should hold
+    import pyarrow.parquet as pq
+
     writer = None
     for chunk in _did_chunks(n_rows, seed):
         table = pa.table(chunk)

@@ -49,21 +49,23 @@ def effect_in_files(
         )
     if columns.person is not None and (twice := repeated(files, columns.person, threads=threads)):
         raise BadData(f"{twice} rows repeat somebody of “{columns.person}”.")
-    frame = _kinds_of_rows(files, columns, threads)
-    d = treatment(frame, columns)
-    refuse_few(frame, columns, d)
-    post = {} if columns.post is None else {columns.post: posts(frame, columns)}
-    extra, absorbed = absorbed_by_effects(frame, columns, post)
+    post = [] if columns.post is None else [columns.post]
+    # Before pandas is loaded, which would stay beside what the database holds while it reads.
     sums = cluster_sums(
         files,
         outcome=columns.outcome,
-        columns=[*columns.covariates, *extra, columns.treated],
+        columns=[*columns.covariates, *post, columns.treated],
         cluster=columns.site,
         period=columns.period,
         weight=columns.weight,
         centres=centres,
         threads=threads,
     )
+    frame = _kinds_of_rows(files, columns, threads)
+    d = treatment(frame, columns)
+    refuse_few(frame, columns, d)
+    kept, absorbed = absorbed_by_effects(frame, columns, {name: posts(frame, columns) for name in post})
+    sums = sums.chosen([name for name in sums.names if name in kept or name not in post])
     n_sites, n_treated = count_sites(frame, columns, d)
     fitted = fit(sums.within() if n_sites > MANY_SITES else sums.with_cluster_effects())
     table = error_table(fitted, columns.treated, n_treated=n_treated, seed=seed)
