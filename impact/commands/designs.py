@@ -15,7 +15,7 @@ from impact.errors import BadData, NotIdentified
 
 if TYPE_CHECKING:
     from impact.columns import Floats
-    from impact.power import DidPower, WedgePower
+    from impact.power import DidPower, Outcome, WedgePower
 
 
 def add(commands: Any) -> None:
@@ -83,33 +83,46 @@ def _add_did(command: Any) -> None:
 
 
 def _wedge(chosen: argparse.Namespace) -> int:
-    from impact.power import READINGS, Outcome, Reading, copies_needed, size_needed, wedge_power
+    from impact.power import Outcome, wedge_power
 
     design = _design(chosen)
     outcome = Outcome(icc=chosen.icc, baseline=chosen.baseline, sd=chosen.sd, reading=chosen.reading)
-    test = {"alpha": chosen.alpha, "target": chosen.power}
-    found = wedge_power(design, cell_size=chosen.cell_size, outcome=outcome, effect=chosen.effect, **test)
-    readings = []
-    name: Reading
-    for name in (reading for reading in get_args(Reading) if reading in found.other_readings):
-        up, down = found.other_readings[name]
-        row: dict[str, Any] = {"reading": name, "smallest_increase": up, "smallest_decrease": down}
-        if chosen.effect is not None:
-            own = dataclasses.replace(outcome, reading=name)
-            size = {"effect": chosen.effect, "outcome": own, **test}
-            row["power"] = wedge_power(
-                design, cell_size=chosen.cell_size, outcome=own, effect=chosen.effect, **test
-            ).power
-            row["cell_size_needed"] = _or_none(lambda size=size: size_needed(design, **size))
-            row["copies_needed"] = _or_none(
-                lambda size=size: copies_needed(design, cell_size=chosen.cell_size, **size)
-            )
-        readings.append({**row, "means": READINGS[name], "is_taken": name == found.reading})
+    found = wedge_power(
+        design,
+        cell_size=chosen.cell_size,
+        outcome=outcome,
+        effect=chosen.effect,
+        alpha=chosen.alpha,
+        target=chosen.power,
+    )
+    readings = _readings(chosen, design, outcome, found)
     if chosen.json:
         printing.as_json({"taken": found, "readings": readings})
     else:
         _print_wedge(found, readings)
     return 0
+
+
+def _readings(
+    chosen: argparse.Namespace, design: Floats, outcome: Outcome, found: WedgePower
+) -> list[dict[str, Any]]:
+    """Every reading of the variance, whichever was taken; with an effect also its power and what it needs."""
+    from impact.power import READINGS, Reading, copies_needed, size_needed, wedge_power
+
+    test = {"alpha": chosen.alpha, "target": chosen.power}
+    rows = []
+    name: Reading
+    for name in (reading for reading in get_args(Reading) if reading in found.other_readings):
+        up, down = found.other_readings[name]
+        row: dict[str, Any] = {"reading": name, "smallest_increase": up, "smallest_decrease": down}
+        if chosen.effect is not None:
+            size = {"effect": chosen.effect, "outcome": dataclasses.replace(outcome, reading=name), **test}
+            cell = {"cell_size": chosen.cell_size, **size}
+            row["power"] = wedge_power(design, **cell).power
+            row["cell_size_needed"] = _or_none(lambda size=size: size_needed(design, **size))
+            row["copies_needed"] = _or_none(lambda cell=cell: copies_needed(design, **cell))
+        rows.append({**row, "means": READINGS[name], "is_taken": name == found.reading})
+    return rows
 
 
 def _or_none(ask: Any) -> int | None:
@@ -167,6 +180,26 @@ def _print_wedge(found: WedgePower, readings: list[dict[str, Any]]) -> None:
 
 def _did(chosen: argparse.Namespace) -> int:
     from impact.estimate import few_clusters
+
+    found = _ends(chosen)
+    notes = few_clusters(chosen.treated + chosen.controls)
+    if chosen.json:
+        printing.as_json({"readings": found, "notes": notes})
+        return 0
+    say(
+        f"Difference-in-differences of {chosen.treated} treated and {chosen.controls} comparison clusters,\n"
+        f"{number(chosen.before)} periods before and {number(chosen.after)} after.\n"
+    )
+    header = ["own effect of a cluster", "correlation", "smallest d", "in percentage points"]
+    if chosen.effect is not None:
+        header += [f"power for d = {number(chosen.effect)}", "children a cell needed"]
+    printing.table(header, [_did_row(row, chosen.effect is not None) for row in found])
+    printing.notes(notes)
+    return 0
+
+
+def _ends(chosen: argparse.Namespace) -> list[dict[str, Any]]:
+    """The design with the correlation that was given, and at both ends of what is possible."""
     from impact.power import did_minimum_effect, did_power, did_size_needed
 
     given = [] if chosen.autocorrelation is None else [("as given", chosen.autocorrelation)]
@@ -194,18 +227,7 @@ def _did(chosen: argparse.Namespace) -> int:
                 lambda design=design: did_size_needed(chosen.effect, design, **test)
             )
         found.append(row)
-    notes = few_clusters(chosen.treated + chosen.controls)
-    if chosen.json:
-        printing.as_json({"readings": found, "notes": notes})
-        return 0
-    say(f"Difference-in-differences of {chosen.treated} treated and {chosen.controls} comparison clusters,")
-    say(f"{number(chosen.before)} periods before and {number(chosen.after)} after.\n")
-    header = ["own effect of a cluster", "correlation", "smallest d", "in percentage points"]
-    if chosen.effect is not None:
-        header += [f"power for d = {number(chosen.effect)}", "children a cell needed"]
-    printing.table(header, [_did_row(row, chosen.effect is not None) for row in found])
-    printing.notes(notes)
-    return 0
+    return found
 
 
 def _did_row(row: dict[str, Any], has_effect: bool) -> list[str]:

@@ -134,6 +134,7 @@ def stepped_wedge(
     try:
         found = cells.binomial(path, outcome=roles.outcome, by=keys)
     except BadData as error:
+        # Whatever else is wrong with the outcome is told when the rows are read.
         if model == "logit" or "must be 0 or 1" not in str(error):
             raise
         return _from_rows(path, roles, level=level, smallest=smallest)
@@ -142,43 +143,58 @@ def stepped_wedge(
             raise BadData(
                 f"“{name}” holds text. Make a column of 0 and 1 for each of its categories but one."
             )
-    n = found["trials"].to_numpy(dtype=np.float64)
-    events = found["events"].to_numpy(dtype=np.float64)
-    wedge = _prepared(found, roles, events / n)
-    x, names = base_columns(wedge)
-    x, names = np.column_stack([x, wedge.treated]), [*names, "treated"]
-    with_and_without = (_set(x, 1.0), _set(x, 0.0))
-    if model == "logit":
-        logit = random_intercept_logit(
-            events, x, wedge.cluster, names=names, trials=n, nodes=nodes, level=level
-        )
-        effect = logit.contrast("treated", {"treated": 1.0})
-        points = average_effect(logit, *with_and_without, name="treated, average effect", row_weights=n)
-        results = [(effect, "log-odds"), (points, "percentage points")]
-        spread, icc, log_likelihood, notes = logit.sd, latent_icc(logit.sd), logit.log_likelihood, logit.notes
-    else:
-        linear = linear_mixed(events, x, wedge.cluster, names=names, trials=n, level=level)
-        share = linear.contrast("treated", {"treated": 1.0})
-        points = normal("treated", 100 * share.value, 100 * share.std_error, level=level)
-        results = [(points, "percentage points")]
-        spread, icc, log_likelihood, notes = (
-            linear.sd_cluster,
-            linear.icc,
-            linear.log_likelihood,
-            linear.notes,
-        )
-    groups = found.groupby(roles.treated)[["trials", "events"]].sum()
+    trials, events = (found[name].to_numpy(dtype=np.float64) for name in ("trials", "events"))
+    wedge = _prepared(found, roles, events / trials)
+    fitted = (
+        _logit(wedge, events, trials, nodes, level)
+        if model == "logit"
+        else _linear(wedge, events, trials, level)
+    )
     return _analysis(
         f"wedge_{model}",
         roles,
-        int(n.sum()),
+        int(trials.sum()),
         len(wedge.clusters),
-        results,
-        _spread(spread, icc, log_likelihood),
-        (*notes, *wedge.notes),
-        base=min(_with_and_without(groups)),
+        fitted.results,
+        fitted.diagnostics,
+        (*fitted.notes, *wedge.notes),
+        base=min(_with_and_without(found.groupby(roles.treated)[["trials", "events"]].sum())),
         smallest=smallest,
     )
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    results: list[tuple[Estimate, str]]
+    diagnostics: dict[str, float | str | None]
+    notes: tuple[Note, ...]
+
+
+def _logit(wedge: Wedge, events: Floats, trials: Floats, nodes: int, level: float) -> _Fitted:
+    x, names = _design(wedge)
+    fit = random_intercept_logit(
+        events, x, wedge.cluster, names=names, trials=trials, nodes=nodes, level=level
+    )
+    everybody, nobody = (np.column_stack([x[:, :-1], np.full(len(x), t)]) for t in (1.0, 0.0))
+    points = average_effect(fit, everybody, nobody, name="treated, average effect", row_weights=trials)
+    results = [(fit.contrast("treated", {"treated": 1.0}), "log-odds"), (points, "percentage points")]
+    return _Fitted(results, _spread(fit.sd, latent_icc(fit.sd), fit.log_likelihood), fit.notes)
+
+
+def _linear(wedge: Wedge, events: Floats, trials: Floats, level: float) -> _Fitted:
+    x, names = _design(wedge)
+    fit = linear_mixed(events, x, wedge.cluster, names=names, trials=trials, level=level)
+    share = fit.contrast("treated", {"treated": 1.0})
+    points = normal("treated", 100 * share.value, 100 * share.std_error, level=level)
+    return _Fitted(
+        [(points, "percentage points")], _spread(fit.sd_cluster, fit.icc, fit.log_likelihood), fit.notes
+    )
+
+
+def _design(wedge: Wedge) -> tuple[Floats, list[str]]:
+    """The columns of `wedge.immediate`, with treatment last."""
+    x, names = base_columns(wedge)
+    return np.column_stack([x, wedge.treated]), [*names, "treated"]
 
 
 def _spread(sd: float, icc: float, log_likelihood: float) -> dict[str, float | str | None]:
@@ -198,10 +214,6 @@ def _prepared(frame: pd.DataFrame, roles: Roles, outcome: Floats | pd.Series) ->
         covariates=frame[list(roles.covariates)].to_numpy(dtype=np.float64) if roles.covariates else None,
         names=roles.covariates,
     )
-
-
-def _set(x: Floats, treated: float) -> Floats:
-    return np.column_stack([x[:, :-1], np.full(len(x), treated)])
 
 
 def _from_rows(path: Path, roles: Roles, *, level: float, smallest: int) -> bundles.Analysis:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import io
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,13 +25,21 @@ COMMANDS = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the words ask and return the exit code. Never a traceback for what a person can mend."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a pipe on Windows would not know “→”
+            stream.reconfigure(encoding="utf-8")
     words = list(sys.argv[1:] if arguments is None else arguments)
     chosen = _parser().parse_args(_with_run(words))
     try:
-        return int(chosen.act(chosen))
+        code = int(chosen.act(chosen))
+        sys.stdout.flush()
+        return code
     except ImpactError as error:
         complaint = str(error)
-    except BrokenPipeError:  # the reader of our output went away, as `| head` does
+    except (
+        BrokenPipeError
+    ):  # the reader of our output went away, as `| head` does; nothing more can be told there
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
         name = Path(error.filename).name if isinstance(error.filename, str | Path) else "a file"

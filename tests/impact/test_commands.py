@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,7 @@ from impact import bundles, did, plans, simulator, wedge
 from impact.commands import main
 from tests.impact.small import PLAN, SITES, written
 
+ROOT = Path(__file__).resolve().parents[2]
 Run = Callable[..., tuple[int, str, str]]
 
 
@@ -814,3 +818,31 @@ def test_what_check_wants_is_what_the_simulator_makes():
     for needs in BY_CODING.values():
         for table, columns in needs:
             assert set(columns) <= set(tables[table].columns), table
+
+
+def _piped(*words: str, **more: Any) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "impact", *words],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        **more,
+    )
+
+
+def test_output_is_utf_8_whatever_the_pipe_is():
+    with _piped(
+        "randomise", *STRATA, "--seed", "1", env={**os.environ, "PYTHONIOENCODING": "ascii"}
+    ) as found:
+        out, complaint = found.communicate()
+    assert (found.returncode, complaint) == (0, b"")
+    assert "→" in out.decode("utf-8")
+
+
+def test_a_reader_that_goes_away_is_no_error():
+    strata = "s=" + ",".join("abcdefg")  # 5,040 orders, more than a pipe holds
+    with _piped("randomise", "--stratum", strata, "--seed", "1", "--list-orders") as found:
+        found.stdout.readline()
+        found.stdout.close()
+        assert found.stderr.read() == b""
+    assert found.returncode == 0
