@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,11 @@ ROOT = Path(__file__).parents[1]
 
 @dataclass(frozen=True)
 class Apart:
-    """`seconds` of each run after the first, `first_seconds` of the first one, imports included."""
+    """`seconds` of each run after the first; `first_seconds` and `first_peak_mb` of the first one, imports included."""
 
     answers: list[Any]
     first_seconds: float
+    first_peak_mb: float
     seconds: list[float]
     peak_mb: float
 
@@ -46,6 +47,7 @@ class Apart:
             "first": round(self.first_seconds, 3),
             "best": round(self.best, 3),
             "median": round(self.median, 3),
+            "first_peak_mb": round(self.first_peak_mb),
             "peak_mb": round(self.peak_mb),
         }
 
@@ -86,13 +88,14 @@ def versions(*packages: str) -> dict[str, str]:
 def _main(module: str, name: str, runs: str, arguments: str) -> None:
     begun = time.perf_counter()
     method = getattr(importlib.import_module(module), name)
-    taken, answers = [], []
+    taken, answers, peaks = [], [], []
     for _ in range(int(runs) + 1):
         start = time.perf_counter() if taken else begun
         answers.append(method(*json.loads(arguments)))
         taken.append(time.perf_counter() - start)
-    found = {"answers": answers, "first_seconds": taken[0], "seconds": taken[1:], "peak_mb": peak_mb()}
-    print(json.dumps(found))
+        peaks.append(peak_mb())
+    found = Apart(answers, taken[0], peaks[0], taken[1:], peaks[-1])
+    print(json.dumps(asdict(found)))
 
 
 if __name__ == "__main__":

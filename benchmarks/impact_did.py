@@ -2,8 +2,8 @@
 
 Both answer from the file: ours reads it in one pass of a database and gives CRV1, CR2, CV3 and the exact wild bootstrap;
 pyfixest gives CRV1 of the frame that pandas read. Each runs in its own process, warm; the ratio is of the best times, and
-`ratio_without_reading` counts for pyfixest the fit alone. Both must agree on the coefficient to 1e-8. Run with
-`python -m benchmarks.impact_did`.
+`ratio_without_reading` counts for pyfixest the fit alone. Memory is that of the first answer, since pyfixest's grows with
+each. Both must agree on the coefficient to 1e-8. Run with `python -m benchmarks.impact_did`.
 """
 
 from __future__ import annotations
@@ -70,11 +70,11 @@ def main() -> dict[str, Any]:
         "ratio": round(theirs.best / mine.best, 1),
         "ratio_of_medians": round(theirs.median / mine.median, 1),
         "ratio_without_reading": round(fitting / mine.best, 1),
-        "leaner": round(theirs.peak_mb / mine.peak_mb, 1),
+        "leaner": round(theirs.first_peak_mb / mine.first_peak_mb, 1),
         "target": TARGETS,
         "difference": apart_by,
         "is_met": theirs.best >= TARGETS["faster"] * mine.best
-        and theirs.peak_mb >= TARGETS["leaner"] * mine.peak_mb
+        and theirs.first_peak_mb >= TARGETS["leaner"] * mine.first_peak_mb
         and apart_by < 1e-8,
         "versions": versions("numpy", "duckdb", "pyarrow", "pandas", "pyfixest"),
     }
