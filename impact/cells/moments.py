@@ -34,7 +34,7 @@ def cluster_sums_sql(
 ) -> str:
     """The statement of `cluster_sums`. Products stand in the order of the upper triangle, outcome last."""
     terms = [*columns, outcome]
-    value = [f"({_double(c)} - {float(centres.get(c, 0.0))!r})" for c in terms]
+    value = [f"({_double(c)} - {_number(centres.get(c, 0.0))})" for c in terms]
     parts = [f"COUNT({column(c)}) AS held{i}" for i, c in enumerate([*terms, *([weight] if weight else [])])]
     # Without weights one set of sums serves all; CR2 with weights also wants plain and squared ones.
     kinds = {"w": ""}
@@ -104,6 +104,12 @@ def cluster_sums(
 
 def _double(name: str) -> str:
     return f"CAST({column(name)} AS DOUBLE PRECISION)"
+
+
+def _number(value: float) -> str:
+    """With an exponent, since a literal without one is a decimal, which the engine would round in its own way."""
+    shown = repr(float(value))
+    return shown if "e" in shown else f"{shown}e0"
 
 
 def _refuse_names(

@@ -86,7 +86,9 @@ def opened(
         "temp_directory": "",
         "enable_external_file_cache": False,
     }
-    if threads:
+    if threads is not None:
+        if threads < 1:
+            raise BadData(f"The number of threads must be at least 1, not {threads}.")
         config["threads"] = threads
     with duckdb.connect(":memory:", config=config) as database:
         try:
@@ -101,6 +103,8 @@ def opened(
             raise BadData(f"{shown}: there are no rows.")
         for name in numeric:
             if str(kinds[name]).split("(")[0].lower() not in NUMERIC:
+                if records.lists(f"SELECT COUNT({column(name)}) AS n FROM records")["n"] == [0]:  # noqa: S608 - quoted
+                    raise BadData(f"“{name}” is missing in every row.")
                 raise BadData(
                     f"“{name}” has to be numeric, but {shown} holds {str(kinds[name]).lower()}: a word where a "
                     "number is missing, perhaps. Leave the cell empty there."

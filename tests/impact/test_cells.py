@@ -352,6 +352,30 @@ def test_columns_without_any_value_are_missing(tmp_path):
         cells.cluster_sums(tmp_path / "n.parquet", outcome="y", columns=["x"], cluster="site", period="year")
 
 
+def test_a_csv_column_without_any_value_is_missing(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("site,year,y,x\nA,1,0,\nB,1,1,\n")
+    with pytest.raises(BadData, match="“x” is missing in every row"):
+        cells.cluster_sums(path, outcome="y", columns=["x"], cluster="site", period="year")
+
+
+def test_codes_with_leading_zeros_stay_words(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("site,y\n001,0\n01,1\n001,1\n")
+    assert cells.binomial(path, outcome="y", by=["site"])["site"].tolist() == ["001", "01"]
+
+
+def test_a_single_thread_gives_the_same_digits_again(rows, tmp_path):
+    path = stored(pd.concat([rows] * 50), tmp_path)
+    with pytest.raises(BadData, match="at least 1"):
+        cells.binomial(path, outcome="y", by=["site"], threads=0)
+    one, two = (
+        cells.cluster_sums(path, outcome="y", columns=["income"], cluster="site", period="year", threads=1)
+        for _ in range(2)
+    )
+    assert one.xx.tolist() == two.xx.tolist()
+
+
 def test_one_cluster_gives_sums_but_no_estimate(rows, tmp_path):
     path = stored(rows.assign(site="A"), tmp_path)
     found = cells.cluster_sums(path, outcome="y", columns=["age"], cluster="site", period="year")
