@@ -35,7 +35,7 @@ def draw(figures: Figures) -> Plot | None:
     """The plot of these figures; None where there is nothing to draw or they are a table only."""
     drawn = _DRAWN.get(figures.kind)
     rows = [dict(zip(figures.columns, row, strict=True)) for row in figures.rows]
-    if drawn is None or not rows:
+    if drawn is None or not any(_shown(row, *_WANTED[figures.kind]) for row in rows):
         return None
     title, paint, words = drawn
     import matplotlib  # a quarter of a second, and only where something is drawn
@@ -132,7 +132,15 @@ def _event_study(axes: Axes, rows: Rows) -> None:
     axes.axhline(0, color=GREY, linewidth=0.8)
     axes.axvline(-0.5, color=RUST, linewidth=0.8, linestyle=(0, (4, 2)))
     axes.set_xlabel("periods since going live")
+    _whole(axes)
     axes.set_ylabel("estimate")
+
+
+def _whole(axes: Axes) -> None:
+    """Periods are whole numbers."""
+    from matplotlib.ticker import MaxNLocator  # matplotlib waits until something is drawn
+
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def _event_words(rows: Rows) -> str:
@@ -154,6 +162,7 @@ def _trends(axes: Axes, rows: Rows) -> None:
             label=str(group).replace("$", r"\$"),
         )
     axes.set_xlabel("period")
+    _whole(axes)
     axes.set_ylabel("mean of the outcome (percent of a yes or no)")
     axes.legend(frameon=False, fontsize=8)
 
@@ -251,4 +260,13 @@ _DRAWN: dict[str, tuple[str, Callable[[Axes, Rows], None], Callable[[Rows], str]
     "balance": ("Balance before and after matching", _balance, _balance_words),
     "permutation": ("Permutation distribution", _permutation, _permutation_words),
     "bacon": ("Goodman-Bacon decomposition", _bacon, _bacon_words),
+}
+# Without these a row is not drawn, and without such rows there is no plot.
+_WANTED: dict[str, tuple[str, ...]] = {
+    "forest": ("value",),
+    "event_study": ("period", "value", "low", "high"),
+    "trends": ("period", "value"),
+    "balance": ("before", "after"),
+    "permutation": ("statistic",),
+    "bacon": ("weight", "estimate"),
 }

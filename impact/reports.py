@@ -156,17 +156,30 @@ def _analysis(analysis: Analysis, bundle: Bundle) -> Iterator[Block]:
     n = "[c]" if analysis.n_rows.n is None else f"{analysis.n_rows.n:,}"
     words = "; ".join([MODELS.get(analysis.model, analysis.model), *_chosen(analysis.specification)])
     yield Paragraph.of(f"{words}. {n} rows in {analysis.n_clusters} clusters.")
-    rows = [_row(result) for result in analysis.results]
-    yield Table.of("Estimates", RESULT_COLUMNS, rows, notes=[note.text for note in analysis.notes])
+    yield _estimates(analysis)
     adjusted = bundle.multiplicity.get(f"{analysis.id}: {analysis.outcome}")
     if adjusted is not None:
         yield Paragraph.of(f"p adjusted for multiple comparisons (Hochberg): {adjusted:.4f}.")
     if analysis.diagnostics:
-        pairs: list[list[Cell]] = [[name, value] for name, value in analysis.diagnostics.items()]
+        pairs: list[list[Cell]] = [[name, _single(value)] for name, value in analysis.diagnostics.items()]
         yield Table.of("Diagnostics", [Column("name", "What"), Column("value", "Value", "number")], pairs)
     for figures in analysis.figures:
         yield from _picture(figures, f"{analysis.id}: {analysis.outcome}")
         yield _as_table(figures)
+
+
+def _estimates(analysis: Analysis) -> Table:
+    """All lines; a column that would be empty throughout is left out."""
+    rows = [_row(result) for result in analysis.results]
+    kept = [
+        place for place in range(len(RESULT_COLUMNS)) if any(row[place] not in (None, "") for row in rows)
+    ]
+    return Table.of(
+        "Estimates",
+        [RESULT_COLUMNS[place] for place in kept],
+        [[row[place] for place in kept] for row in rows],
+        notes=[note.text for note in analysis.notes],
+    )
 
 
 def _chosen(specification: Mapping[str, str | float | bool | None]) -> Iterator[str]:
@@ -202,6 +215,15 @@ def _p(value: float | None) -> str | None:
     return None if value is None else "< 0.0001" if value < 0.0001 else f"{value:.4f}"
 
 
+def _single(value: float | str | None) -> Cell:
+    """A diagnostic: four digits, and one decimal of what is large."""
+    if value is None:
+        return Hidden("x")
+    if isinstance(value, str):
+        return value
+    return f"{value:,.1f}" if abs(value) >= 10_000 else f"{value:,.4g}"
+
+
 def _row(result: Result) -> list[Cell]:
     hidden: Cell = Hidden("c") if result.status == "hidden" else Hidden("x")
     numbers = (result.value, result.std_error, result.low, result.high, _p(result.p_value))
@@ -217,8 +239,28 @@ def _picture(figures: Figures, caption: str) -> Iterator[Block]:
 
 
 def _as_table(figures: Figures) -> Table:
+    if figures.kind == "trends":
+        return _trends(figures)
     columns = [Column(name, name.replace("_", " ").capitalize()) for name in figures.columns]
     # The error of an analysis of variance has no F: that is not a hidden number.
     nothing = Hidden("z" if figures.kind == "anova" else "c")
     rows = [[nothing if value is None else value for value in row] for row in figures.rows]
     return Table.of(figures.kind.replace("_", " ").capitalize(), columns, rows)
+
+
+def _trends(figures: Figures) -> Table:
+    """A row for each group and a column for each period."""
+    periods = sorted({float(row[1]) for row in figures.rows if row[1] is not None})
+    values = {(row[0], row[1]): row[2] for row in figures.rows}
+    columns = [
+        Column("group", "Outcome by period"),
+        *(Column(f"p{when:g}", f"{when:g}", "number", decimals=2) for when in periods),
+    ]
+    rows: list[list[Cell]] = []
+    for group in dict.fromkeys(row[0] for row in figures.rows):
+        found: list[Cell] = [group]
+        for when in periods:
+            value = values.get((group, when), "")
+            found.append(Hidden("c") if value is None else None if value == "" else value)
+        rows.append(found)
+    return Table.of("Trends", columns, rows)

@@ -24,6 +24,7 @@ SITES_IGNORED = Note(
     "sites_ignored",
     "The error takes children as independent of each other. Children of one site are not, so it is too small.",
 )
+BY_SITE = "clustered by site"
 
 
 def _design(frame: pd.DataFrame, sample: Sample) -> tuple[Floats, list[str]]:
@@ -63,20 +64,22 @@ def random_effects(frame: pd.DataFrame, sample: Sample, analysis: AnalysisPlan, 
 def hurdles(frame: pd.DataFrame, sample: Sample, analysis: AnalysisPlan, inputs: Inputs) -> Answer:
     """Any days at all, and how many: a negative binomial hurdle with the average effect of both together."""
     design, names = _design(frame, sample)
-    found = hurdle.hurdle(frame["value"], design, names, distribution="negbin", effect_of="treated")
+    found = hurdle.hurdle(
+        frame["value"], design, names, distribution="negbin", effect_of="treated", cluster=frame["site"]
+    )
     zero = next(one for one in found.zero if one.name == "treated")
     many = next(one for one in found.count if one.name == "treated")
     lines = [
-        Line(renamed(zero, "treated: any"), "log-odds"),
-        Line(renamed(many, "treated: how many"), "log of the mean"),
+        Line(renamed(zero, "treated: any"), "log-odds", BY_SITE),
+        Line(renamed(many, "treated: how many"), "log of the mean", BY_SITE),
     ]
     if found.average_effect is not None:
-        lines.insert(0, Line(renamed(found.average_effect, "treated"), sample.unit))
+        lines.insert(0, Line(renamed(found.average_effect, "treated"), sample.unit, BY_SITE))
     diagnostics: dict[str, float | str | None] = {
         "log-likelihood": found.log_likelihood,
         "theta": found.theta,
     }
-    return Answer(tuple(lines), frame["site"].nunique(), diagnostics, (), (*found.notes, SITES_IGNORED))
+    return Answer(tuple(lines), frame["site"].nunique(), diagnostics, (), found.notes)
 
 
 def tobit(frame: pd.DataFrame, sample: Sample, analysis: AnalysisPlan, inputs: Inputs) -> Answer:
@@ -89,10 +92,12 @@ def tobit(frame: pd.DataFrame, sample: Sample, analysis: AnalysisPlan, inputs: I
     value = frame["value"].to_numpy(dtype=np.float64)
     # Days on plans pile up at nil, which the model takes for a limit; days of a plan do not.
     left = 0.0 if (value == 0).any() else None
-    found = censored.tobit(value, design, names, left=left, right=right)
-    lines = tuple(Line(one, sample.unit) for one in found.coefficients if one.name == "treated")
+    found = censored.tobit(value, design, names, left=left, right=right, cluster=frame["site"])
+    lines = tuple(Line(one, sample.unit, BY_SITE) for one in found.coefficients if one.name == "treated")
+    n_cut = found.n_right
+    share = None if 0 < n_cut < inputs.plan.smallest_count else 100 * n_cut / len(frame)
     diagnostics: dict[str, float | str | None] = {
         "log-likelihood": found.log_likelihood,
-        "share censored, percent": 100 * found.n_right / len(frame),
+        "share cut at the end of the window, percent": share,
     }
-    return Answer(lines, frame["site"].nunique(), diagnostics, (), (*found.notes, SITES_IGNORED))
+    return Answer(lines, frame["site"].nunique(), diagnostics, (), found.notes)

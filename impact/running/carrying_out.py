@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import math
 import platform
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ import numpy as np
 from impact import bundles, multiplicity, plans
 from impact.bundles import Analysis, Bundle, Count, Figures
 from impact.errors import ImpactError
+from impact.estimate import Note
 from impact.plans import AnalysisPlan, OutcomePlan, Plan
 from impact.running.answering import answer
 from impact.running.answers import Answer, base_of
@@ -20,7 +22,7 @@ from impact.running.inputs import Inputs
 from impact.running.samples import Sample, drawn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 __all__ = ["run"]
 
@@ -128,18 +130,40 @@ def _one(
     except np.linalg.LinAlgError as error:
         reason = f"The computation broke down: {error}."
     else:
+        is_binary = sample.outcome.is_binary
+        base = min(base_of(part, is_binary=is_binary) for _, part in sample.frame.groupby("treated"))
+        diagnostics, figures = {**sample.diagnostics, **found.diagnostics}, (*sample.figures, *found.figures)
+        if base < smallest:  # what hangs on the estimate goes with it
+            diagnostics, figures = dict.fromkeys(diagnostics), ()
         told = Analysis(
             **common,
             n_clusters=found.n_clusters,
-            results=_results(sample, found, smallest),
-            diagnostics=bundles.diagnostics({**sample.diagnostics, **found.diagnostics}),
-            figures=(*_figures(sample, analysis, smallest), *sample.figures, *found.figures),
-            notes=bundles.remarks((*sample.notes, *found.notes)),
+            results=_results(found, base, smallest),
+            diagnostics=bundles.diagnostics(diagnostics),
+            figures=(*_figures(sample, analysis, smallest), *figures),
+            notes=_notes((*sample.notes, *found.notes), smallest),
         )
         return told, sample
     n_clusters = 0 if sample is None else sample.frame["site"].nunique()
-    notes = bundles.remarks(sample.notes) if sample else ()
+    notes = _notes(sample.notes, smallest) if sample else ()
+    reason = _discreet(reason, smallest)
     return Analysis(**common, n_clusters=n_clusters, results=(), notes=notes, failed=reason), sample
+
+
+def _notes(notes: Sequence[Note], smallest: int) -> tuple[bundles.Remark, ...]:
+    return bundles.remarks(Note(note.code, _discreet(note.text, smallest)) for note in notes)
+
+
+def _discreet(text: str, smallest: int) -> str:
+    """Words that leave the lab: without small counts of people, and without rows of the data."""
+
+    def shown(found: re.Match[str]) -> str:
+        return "a few" if 0 < int(found[1].replace(",", "")) < smallest else found[0]
+
+    text = re.sub(r",? first (in )?row \d+", "", text)
+    return re.sub(
+        r"\b(\d[\d,]*)(?= (?:of \d[\d,]* )?(?:treated )?(?:rows|children|referrals)\b)", shown, text
+    )
 
 
 def _specification(analysis: AnalysisPlan) -> dict[str, str | float | bool | None]:
@@ -150,9 +174,7 @@ def _specification(analysis: AnalysisPlan) -> dict[str, str | float | bool | Non
     return found
 
 
-def _results(sample: Sample, found: Answer, smallest: int) -> tuple[bundles.Result, ...]:
-    is_binary = sample.outcome.is_binary
-    base = min(base_of(part, is_binary=is_binary) for _, part in sample.frame.groupby("treated"))
+def _results(found: Answer, base: int, smallest: int) -> tuple[bundles.Result, ...]:
     return tuple(
         bundles.result(
             line.estimate,

@@ -61,7 +61,7 @@ def paired(
     weight = people[["pair", "child"]].assign(weight=found.weights)
     kept = stacked.merge(weight, on=["pair", "child"])
     kept = kept[kept["weight"] > 0].drop(columns=["is_treated_site", "when"]).reset_index(drop=True)
-    diagnostics, figures = _told(is_treated, keys, found)
+    diagnostics, figures = _told(is_treated, keys, found, inputs.plan.smallest_count)
     n_lost = int((found.weights == 0).sum())
     return Pairs(kept, n_lost, diagnostics, figures, (*notes, *found.notes))
 
@@ -118,7 +118,7 @@ def _keys(people: pd.DataFrame, plan: Matching) -> pd.DataFrame:
 
 
 def _told(
-    is_treated: pd.Series, keys: pd.DataFrame, found: coarsening.Matched
+    is_treated: pd.Series, keys: pd.DataFrame, found: coarsening.Matched, smallest: int
 ) -> tuple[dict[str, float | str | None], tuple[Figures, ...]]:
     """Shares, imbalance on the columns as they are (not coarsened), and the balance of each column or category."""
     import pandas as pd
@@ -145,8 +145,12 @@ def _told(
     )
     first, then = (coarsening.imbalance(is_treated, keys, weights=w) for w in (None, found.weights))
     told: dict[str, float | str | None] = {
-        "children of treated sites matched, percent": 100 * found.matched_treated_share,
-        "children of comparison sites matched, percent": 100 * found.matched_controls_share,
+        "children of treated sites matched, percent": _share(
+            found.n_matched_treated, found.n_treated, smallest
+        ),
+        "children of comparison sites matched, percent": _share(
+            found.n_matched_controls, found.n_controls, smallest
+        ),
         "L1 before matching": first.l1,
         "L1 after matching": then.l1,
         "local common support before, percent": first.local_common_support_percent,
@@ -157,3 +161,9 @@ def _told(
 
 def _finite(value: float) -> float | None:
     return float(f"{value:.6g}") if np.isfinite(value) else None
+
+
+def _share(n: int, total: int, smallest: int) -> float | None:
+    """In percent; nothing where it would give away how few there are on either side."""
+    is_small = 0 < n < smallest or 0 < total - n < smallest
+    return None if is_small else 100 * n / total

@@ -64,16 +64,15 @@ def drawn(inputs: Inputs, outcome: OutcomePlan, analysis: AnalysisPlan) -> Sampl
     frame, left_out = found.frame, dict(found.left_out)
     if analysis.referred_from is not None:
         early = frame["referred_on"].dt.date < analysis.referred_from
-        left_out[f"before {analysis.referred_from}"] = int(early.sum())
+        left_out[f"before {analysis.referred_from}"] = int(frame.loc[early, "child"].nunique())
         frame = frame[~early]
     if analysis.leave_out_sites:
         gone = frame["site"].isin(analysis.leave_out_sites)
-        left_out["at a site that this analysis leaves out"] = int(gone.sum())
+        left_out["at a site that is left out"] = int(frame.loc[gone, "child"].nunique())
         frame = frame[~gone]
     if analysis.leave_out_embedding:
-        frame, lost, more = _without_embedding(frame, inputs)
+        frame, lost = _without_embedding(frame, inputs)
         left_out["referred while the programme was embedding"] = lost
-        notes = (*notes, *more)
     if frame.empty:
         raise BadData(f"Nobody is left for the outcome “{outcome.id}”.")
     frame, more = _timed(frame.reset_index(drop=True), inputs, analysis)
@@ -148,7 +147,7 @@ def _timed(
     return frame.assign(period=period, treated=treated, first=first.astype(np.float64)), notes
 
 
-def _without_embedding(frame: pd.DataFrame, inputs: Inputs) -> tuple[pd.DataFrame, int, tuple[Note, ...]]:
+def _without_embedding(frame: pd.DataFrame, inputs: Inputs) -> tuple[pd.DataFrame, int]:
     there = set(frame["site"])
     windows = {
         site.code: (site.embedding.from_, site.embedding.until)
@@ -158,7 +157,7 @@ def _without_embedding(frame: pd.DataFrame, inputs: Inputs) -> tuple[pd.DataFram
     if not windows:
         raise BadData("No site of the sample has an embedding window in the file of site periods.")
     found = wedge.outside_embedding(frame["referred_on"], frame["site"], windows)
-    return frame[found.keep], int((~found.keep).sum()), ()
+    return frame[found.keep], int(frame.loc[~found.keep, "child"].nunique())
 
 
 def _with_by(frame: pd.DataFrame, name: str, inputs: Inputs) -> pd.DataFrame:

@@ -111,3 +111,35 @@ def test_every_plot_says_in_words_what_it_shows(kind, words):
 def test_figures_that_are_a_table_only_or_empty_are_not_drawn():
     assert plots.draw(bundles.Figures(kind="matches", columns=("site",), rows=(("A",),))) is None
     assert plots.draw(bundles.Figures(kind="forest", columns=("label",), rows=())) is None
+
+
+def test_figures_of_which_everything_is_hidden_are_not_drawn():
+    rows = (("A", 1.0, None), ("A", 2.0, None))
+    assert plots.draw(bundles.Figures(kind="trends", columns=("group", "period", "value"), rows=rows)) is None
+
+
+def test_a_point_without_an_interval_is_not_called_hidden():
+    columns = ("label", "value", "low", "high")
+    plot = plots.draw(bundles.Figures(kind="forest", columns=columns, rows=(("a", 1.5, None, None),)))
+    assert "a: 1.5, without an interval." in plot.alt
+
+
+def test_trends_stand_in_a_row_for_each_group():
+    page = html.document_fromstring(reports.html(made(), made_at=MADE).decode())
+    [table] = [t for t in page.xpath("//table") if "Outcome by period" in t.text_content()]
+    rows = [[cell.text_content().strip() for cell in row.xpath("./*")] for row in table.xpath(".//tr")]
+    assert rows == [["Outcome by period", "1", "2"], ["A", "5.50", "[c]"], ["B", "4.00", ""]]
+
+
+def test_the_report_says_in_words_what_the_plan_chose():
+    chosen = {"effect": "dose", "score": "fidelity", "matched": True, "covariates": False, "by": None}
+    page = reports.html(made(model="did", specification=chosen), made_at=MADE).decode()
+    assert (
+        "Linear difference-in-differences; effect of the dose, the score “fidelity”; matched children, weighted; "
+        "without covariates." in page
+    )
+
+
+def test_a_tiny_p_is_not_nil():
+    tiny = bundles.result(normal("treated", -1.0, 0.1), scale="days", base=500, smallest=10)
+    assert "&lt; 0.0001" in reports.html(made(results=(tiny,)), made_at=MADE).decode()
