@@ -462,69 +462,61 @@ COVERAGE_ANALYSES = {
     "feasible-gls": {"model": "fgls"},
     "callaway-santanna": {"model": "callaway_santanna"},
     "sun-abraham": {"model": "sun_abraham"},
+    "absence-wedge": {"model": "wedge_linear", "outcomes": "[absence]"},
+    "absence-random-effects": {"model": "random_effects", "outcomes": "[absence]"},
+    "days-tobit": {"model": "tobit", "outcomes": "[plan-days]"},
+    "days-hurdle": {"model": "hurdle", "outcomes": "[plan-days]"},
 }
 # CR2 with Satterthwaite's degrees of freedom claims its level with few clusters; the others are printed only.
-CLAIMS = {"difference, CR2"}
+CLAIMS = {"difference, CR2, treated, percentage points"}
+NO_EFFECTS = (
+    "looked_after_log_odds",
+    "started_plan_log_odds",
+    "re_referred_log_odds",
+    "plan_days",
+    "absence_points",
+)
+
+
+def coverage_plan():
+    lines = [
+        analysis(
+            id=name,
+            role="sensitivity" if n else "primary",
+            **{"outcomes": "[looked-after]", "covariates": "false", **keys},
+        )
+        for n, (name, keys) in enumerate(COVERAGE_ANALYSES.items())
+    ]
+    outcomes = PLAN[PLAN.index("outcomes:") : PLAN.index("analyses:")]
+    outcomes += "  - {id: plan-days, coding: days_on_plans, oldest: 12, months: 18, kinds: [cpp, cin]}\n"
+    return PLAN[: PLAN.index("covariates:")] + outcomes + "analyses:\n" + "".join(lines)
 
 
 @pytest.mark.slow
 def test_coverage_of_every_interval(tmp_path, capsys):
-    """60 data sets of 2,000 children in 6 + 6 sites without any effect: how many intervals at 95% hold nil."""
-    lines = [
-        analysis(
-            id=name,
-            role="primary" if not n else "sensitivity",
-            outcomes="[looked-after]",
-            covariates="false",
-            **keys,
-        )
-        for n, (name, keys) in enumerate(COVERAGE_ANALYSES.items())
-    ]
-    text = (
-        PLAN[: PLAN.index("covariates:")]
-        + PLAN[PLAN.index("outcomes:") : PLAN.index("  - {id: started-plan")]
-    )
-    text += "analyses:\n" + "".join(lines)
+    """100 data sets of 2,000 children in 6 + 6 sites without any effect: how many intervals at 95% hold nil."""
     held: dict[str, list[bool]] = {}
-    nothing = dict.fromkeys(
-        (
-            "looked_after_log_odds",
-            "started_plan_log_odds",
-            "re_referred_log_odds",
-            "plan_days",
-            "absence_points",
-        ),
-        0.0,
-    )
-    for seed in range(60):
+    for seed in range(100):
         at = folder(
-            tmp_path / str(seed), text=text, sites=COVERAGE_SITES, n_children=2_000, seed=seed, **nothing
+            tmp_path / str(seed),
+            text=coverage_plan(),
+            sites=COVERAGE_SITES,
+            n_children=2_000,
+            seed=seed,
+            **dict.fromkeys(NO_EFFECTS, 0.0),
         )
         for one in run(at).analyses:
             assert one.failed is None
             for line in one.results:
-                if (
-                    line.low is not None
-                    and line.high is not None
-                    and line.name != "average over time since the start"
-                ):
-                    label = ", ".join(
-                        filter(
-                            None,
-                            (
-                                one.id,
-                                line.error.split(",")[0],
-                                line.scale * (one.id in {"wedge-logit", "logit"}),
-                            ),
-                        )
-                    )
+                if line.low is not None and line.high is not None:
+                    label = ", ".join(filter(None, (one.id, line.error.split(",")[0], line.name, line.scale)))
                     held.setdefault(label, []).append(line.low <= 0 <= line.high)
     with capsys.disabled():
         print("\nShare of 95% intervals that hold the truth (Monte Carlo error), 12 sites, no effect")
         for label, hits in held.items():
             share = np.mean(hits)
             error = np.sqrt(share * (1 - share) / len(hits))
-            print(f"  {label:45} {share:.3f} ({error:.3f}) of {len(hits)}")
+            print(f"  {label:75} {share:.3f} ({error:.3f}) of {len(hits)}")
     for label in CLAIMS:
         assert np.mean(held[label]) >= 0.95 - 3 * np.sqrt(0.95 * 0.05 / len(held[label]))
 
