@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from impact.cells.records import column, opened, unlike
+from impact.cells.records import as_written, column, opened, unlike
 from impact.errors import BadData
 
 if TYPE_CHECKING:
@@ -44,8 +44,9 @@ def binomial(
     unlike([*by, outcome])
     for name in set(by) & set(COUNTS):
         raise BadData(f"“{name}” is what the counts are called. Give that column another name.")
-    with opened(files, [outcome, *by], [outcome], threads) as records:
+    with opened(files, by, [outcome], threads) as records:
         cells = records.frame(binomial_sql(outcome, by))
+        is_text = records.is_text
     odd = int(cells.pop("others").sum())
     cells.columns = [*by, *COUNTS]
     if odd:
@@ -54,6 +55,9 @@ def binomial(
         gaps = int(cells.loc[cells[name].isna(), "trials"].sum())
         if gaps:
             raise BadData(f"“{name}” is missing in {gaps} rows.")
+    if is_text:
+        cells = cells.assign(**{name: as_written(cells[name].tolist()) for name in by})
+        cells = cells.sort_values(list(by), ignore_index=True)
     return cells.astype({"trials": np.int64, "events": np.int64})
 
 

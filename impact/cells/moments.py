@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from impact.cells.records import Records, column, opened, unlike
+from impact.cells.records import Records, as_written, column, opened, unlike
 from impact.clusters import ClusterSums
 from impact.columns import Floats, Ints
 from impact.errors import BadData
@@ -79,13 +79,16 @@ def cluster_sums(
     terms = [*columns, outcome]
     numeric = [*terms, *([weight] if weight and weight not in terms else [])]
     _refuse_names(terms, cluster, period, weight, centres)
-    with opened(files, [*numeric, cluster, period], numeric, threads) as records:
+    with opened(files, [cluster, period], numeric, threads) as records:
 
         def summed(centres: Mapping[str, float]) -> Cells:
             statement = cluster_sums_sql(
                 outcome, columns, cluster=cluster, period=period, weight=weight, centres=centres
             )
-            return records.lists(statement)
+            found = records.lists(statement)
+            if records.is_text:
+                found |= {key: as_written(found[key]) for key in ("cluster_", "period_")}
+            return found
 
         used = _guessed(records, terms) if centres is None else centres
         cells = summed(used)

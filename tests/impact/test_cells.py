@@ -365,6 +365,38 @@ def test_codes_with_leading_zeros_stay_words(tmp_path):
     assert cells.binomial(path, outcome="y", by=["site"])["site"].tolist() == ["001", "01"]
 
 
+@pytest.mark.parametrize(
+    ("written", "found"),
+    [
+        (["10", "9", "-1"], [-1, 9, 10]),
+        (["0.5", "10", "9"], [0.5, 9.0, 10.0]),
+        (["1", "1.0", "2"], ["1", "1.0", "2"]),
+        (["9007199254740993", "9007199254740992"], [9007199254740992, 9007199254740993]),
+        (["2020-02-01", "2020-01-01 10:00:00"], ["2020-01-01 10:00:00", "2020-02-01"]),
+        (["1_0", "10"], ["10", "1_0"]),
+    ],
+)
+def test_keys_of_csv_files_are_as_written(tmp_path, written, found):
+    # The first value fills more rows than the database guesses types from.
+    path = tmp_path / "rows.csv"
+    path.write_text("key,y\n" + f"{written[0]},1\n" * 25_000 + "".join(f"{key},1\n" for key in written[1:]))
+    assert cells.binomial(path, outcome="y", by=["key"])["key"].tolist() == found
+
+
+def test_a_word_late_in_a_csv_is_refused_by_name(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("site,year,x,y\n" + "A,1,1,0\nB,2,2,1\n" * 15_000 + "B,2,NA,0\n")
+    with pytest.raises(BadData, match=r"“x” has to be numeric, but rows.csv holds a word there") as caught:
+        cells.cluster_sums(path, outcome="y", columns=["x"], cluster="site", period="year")
+    assert "NA" not in str(caught.value)
+
+
+def test_a_trend_in_periods_keeps_the_names_of_a_csv(rows, tmp_path):
+    path = stored(rows, tmp_path, "csv")
+    found = cells.cluster_sums(path, outcome="y", columns=["year"], cluster="site", period="year")
+    assert found.names[2:] == ("year 2019", "year 2020", "year 2021")
+
+
 def test_a_single_thread_gives_the_same_digits_again(rows, tmp_path):
     path = stored(pd.concat([rows] * 50), tmp_path)
     with pytest.raises(BadData, match="at least 1"):
