@@ -84,11 +84,12 @@ def document(bundle: Bundle, *, made_at: dt.datetime) -> Document:
         rule=f"Counts below {bundle.smallest_count} and what rests on them are hidden",
     )
     blocks = [*_plan(bundle), _samples(bundle), *_overview(bundle)]
+    shown: dict[Figures, str] = {}
     for role, title in ROLES.items():
         own = [analysis for analysis in bundle.analyses if analysis.role == role]
         if own:
             blocks.append(Heading(title))
-            blocks += [block for analysis in own for block in _analysis(analysis, bundle)]
+            blocks += [block for analysis in own for block in _analysis(analysis, bundle, shown)]
     return Document(bundle.title, tuple(blocks), cover, is_landscape=True)
 
 
@@ -148,7 +149,8 @@ def _overview(bundle: Bundle) -> Iterator[Block]:
         )
 
 
-def _analysis(analysis: Analysis, bundle: Bundle) -> Iterator[Block]:
+def _analysis(analysis: Analysis, bundle: Bundle, shown: dict[Figures, str]) -> Iterator[Block]:
+    """`shown` remembers figures, as several analyses of one matched sample have the same balance."""
     yield Heading(f"{analysis.id}: {analysis.outcome}", 2)
     if analysis.failed:
         yield Paragraph.of(f"Could not be estimated: {analysis.failed}")
@@ -159,12 +161,16 @@ def _analysis(analysis: Analysis, bundle: Bundle) -> Iterator[Block]:
     yield _estimates(analysis)
     adjusted = bundle.multiplicity.get(f"{analysis.id}: {analysis.outcome}")
     if adjusted is not None:
-        yield Paragraph.of(f"p adjusted for multiple comparisons (Hochberg): {adjusted:.4f}.")
+        yield Paragraph.of(f"p adjusted for multiple comparisons (Hochberg): {_p(adjusted)}.")
     if analysis.diagnostics:
         pairs: list[list[Cell]] = [[name, _single(value)] for name, value in analysis.diagnostics.items()]
         yield Table.of("Diagnostics", [Column("name", "What"), Column("value", "Value", "number")], pairs)
+    label = f"{analysis.id}: {analysis.outcome}"
     for figures in analysis.figures:
-        yield from _picture(figures, f"{analysis.id}: {analysis.outcome}")
+        if (before := shown.setdefault(figures, label)) != label:
+            yield Paragraph.of(f"{figures.kind.replace('_', ' ').capitalize()}: as in {before}.")
+            continue
+        yield from _picture(figures, label)
         yield _as_table(figures)
 
 

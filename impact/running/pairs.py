@@ -160,7 +160,7 @@ def _told(
 
 
 def _finite(value: float) -> float | None:
-    return float(f"{value:.6g}") if np.isfinite(value) else None
+    return round(float(value), 6) + 0.0 if np.isfinite(value) else None  # + 0.0: no negative nil
 
 
 def _share(n: int, total: int, smallest: int) -> float | None:
