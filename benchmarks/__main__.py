@@ -3,7 +3,16 @@
 import subprocess
 import sys
 
-BENCHMARKS = ("matrix_xlsx", "apply_code", "coding_page")
+BENCHMARKS = (
+    "matrix_xlsx",
+    "apply_code",
+    "coding_page",
+    "impact_glmm",
+    "impact_collapse",
+    "impact_did",
+    "impact_cem",
+    "impact_import",
+)
 
 
 def main() -> int:

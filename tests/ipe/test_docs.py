@@ -33,12 +33,12 @@ def test_make_targets_that_are_named_exist():
 
 def test_architecture_names_every_room_in_order():
     table = re.findall(r"^\| `([a-z]+)` \|", (ROOT / "docs/architecture.md").read_text(), re.MULTILINE)
-    assert table == [*reversed(settings.ROOMS), "ipe", "exports"]
+    assert table == [*reversed(settings.ROOMS), "ipe", "impact", "exports"]
 
 
 def test_modules_that_architecture_names_exist():
     text = (ROOT / "docs/architecture.md").read_text()
-    for name in re.findall(r"`((?:ipe|transcripts|releases|consent|exports)(?:/|\.)[a-z_./]+)`", text):
+    for name in re.findall(r"`((?:ipe|transcripts|releases|consent|impact|exports)(?:/|\.)[a-z_./]+)`", text):
         base = name.split("(")[0].rstrip("/")
         parts = base.removesuffix(".py").replace("/", ".").split(".")
         path = ROOT.joinpath(*parts)

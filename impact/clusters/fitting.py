@@ -1,0 +1,121 @@
+"""Least squares from sums per cluster, and the direction in coefficient space that a question asks about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from impact.clusters.sums import ClusterSums
+from impact.columns import Floats
+from impact.errors import BadData, NotIdentified
+
+__all__ = ["ClusterFit", "Target", "fit"]
+
+Target = str | Mapping[str, float]  # one column, or a weighted sum of columns
+
+COLLINEAR = (
+    1e-10  # 1 - R² of a column on the columns before it, below which it adds nothing that can be computed
+)
+
+
+@dataclass(frozen=True, eq=False)
+class ClusterFit:
+    """(Weighted) least squares of k columns over G clusters.
+
+    `coefficients` (k,) are those of the sums, hence with centred columns the constant is the value at the centres;
+    `value` gives any coefficient as of the columns before centring. `bread` (k, k) is (X'WX)⁻¹ and `scores`
+    (G, k) are X_g'W(y - Xb).
+    """
+
+    sums: ClusterSums
+    coefficients: Floats
+    bread: Floats
+    scores: Floats
+    residual_sum: float
+
+    @property
+    def n_rows(self) -> int:
+        """The number of rows behind the sums."""
+        return round(float(self.sums.n.sum()))
+
+    @property
+    def n_clusters(self) -> int:
+        """The number of clusters G."""
+        return len(self.sums.labels)
+
+    @property
+    def n_parameters(self) -> int:
+        """Columns and absorbed effects together."""
+        return len(self.sums.names) + self.sums.absorbed
+
+    def direction(self, target: Target) -> Floats:
+        """The contrast (k,) over the centred coefficients. Raises BadData for an unknown column."""
+        wanted = {target: 1.0} if isinstance(target, str) else dict(target)
+        names = self.sums.names
+        contrast = np.zeros(len(names))
+        for name, weight in wanted.items():
+            if name not in names:
+                raise BadData(f"The model has no column “{name}”.")
+            contrast[names.index(name)] += weight
+        if self.sums.constant is not None:
+            at_zero = contrast[names.index(self.sums.constant)]
+            for name, centre in self.sums.centres.items():
+                contrast[names.index(name)] -= at_zero * centre
+        if not contrast.any():
+            raise BadData("The target asks for nothing: all its weights are zero.")
+        return contrast
+
+    def value(self, target: Target) -> float:
+        """The estimate of a target."""
+        shift = 0.0
+        if self.sums.constant is not None:
+            wanted = {target: 1.0} if isinstance(target, str) else target
+            shift = wanted.get(self.sums.constant, 0.0) * self.sums.outcome_centre
+        return float(self.direction(target) @ self.coefficients) + shift
+
+
+def fit(sums: ClusterSums) -> ClusterFit:
+    """b = (Σ X_g'WX_g)⁻¹ Σ X_g'Wy_g.
+
+    Raises NotIdentified that names collinear columns (a column of zeros, one that others add up to, or one whose
+    variation is lost beside its size: centre it), and fewer than two clusters or no more rows than columns.
+    Checked against statsmodels OLS and WLS.
+    """
+    if len(sums.labels) < 2:
+        raise NotIdentified(
+            "There is only one cluster: nothing can be said about variation between clusters."
+        )
+    total, moment = sums.xx.sum(0), sums.xy.sum(0)
+    _refuse_collinear(total, sums.names)
+    if sums.n.sum() <= len(sums.names) + sums.absorbed:
+        raise NotIdentified("The model has as many parameters as rows.")
+    scale = np.sqrt(np.diag(total))
+    bread = np.linalg.inv(total / np.outer(scale, scale)) / np.outer(scale, scale)
+    bread = (bread + bread.T) / 2
+    b = bread @ moment
+    b += bread @ (moment - total @ b)  # one step of refinement wins back the digits that the inverse lost
+    scores = sums.xy - np.einsum("gij,j->gi", sums.xx, b)
+    residual = float(sums.yy.sum() - 2 * b @ moment + b @ total @ b)
+    return ClusterFit(sums, b, bread, scores, max(residual, 0.0))
+
+
+def _refuse_collinear(total: Floats, names: tuple[str, ...]) -> None:
+    """A Cholesky decomposition in the order given; the first column that stops it is named with its partners."""
+    size = np.diag(total)
+    if (size <= 0).any():
+        raise NotIdentified(f"“{names[int(np.argmax(size <= 0))]}” is zero in every row.")
+    scale = np.sqrt(size)
+    scaled = total / np.outer(scale, scale)
+    left = scaled.copy()
+    for j in range(len(names)):
+        if left[j, j] < COLLINEAR:
+            parts = np.linalg.lstsq(scaled[:j, :j], scaled[:j, j], rcond=None)[0]
+            partners = [names[i] for i in np.flatnonzero(np.abs(parts) > 1e-6)]
+            shown = ", ".join(f"“{name}”" for name in partners[:5]) + (" …" if len(partners) > 5 else "")
+            raise NotIdentified(
+                f"“{names[j]}” is collinear with {shown}. Drop one of them; or, if it is a large number that "
+                "varies little, subtract its mean before the sums are made."
+            )
+        left[j + 1 :, j + 1 :] -= np.outer(left[j + 1 :, j], left[j, j + 1 :]) / left[j, j]

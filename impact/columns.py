@@ -1,0 +1,181 @@
+"""Checks of what comes in: numbers finite, lengths equal, clusters and weights usable. Each error names the column."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from impact.errors import BadData, NotIdentified
+from impact.estimate import Note, few_clusters
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "Floats",
+    "Ints",
+    "clustered",
+    "groups",
+    "independent",
+    "matrix",
+    "named",
+    "numbers",
+    "outcome_01",
+    "same_length",
+    "standardised",
+    "weights",
+]
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+
+def numbers(values: npt.ArrayLike, name: str) -> Floats:
+    """A float array of shape (n,) without NaN or infinity. Raises BadData that names the first bad row, from 1."""
+    try:
+        found = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise BadData(f"“{name}” holds something that is not a number.") from None
+    if found.ndim != 1:
+        raise BadData(f"“{name}” must be one column; it has {found.ndim} dimensions.")
+    if found.size == 0:
+        raise BadData(f"“{name}” is empty.")
+    bad = ~np.isfinite(found)
+    if bad.any():
+        row = int(np.argmax(bad)) + 1
+        raise BadData(f"“{name}” is missing or infinite in {int(bad.sum())} rows, first in row {row}.")
+    return found
+
+
+def matrix(values: npt.ArrayLike, names: Sequence[str]) -> Floats:
+    """A float array of shape (n, k) whose k columns are named. Raises BadData as `numbers` does."""
+    found = np.asarray(values, dtype=np.float64)
+    if found.ndim != 2 or found.shape[1] != len(names):
+        raise BadData(f"The covariates have shape {found.shape}, but {len(names)} names were given.")
+    for place, name in enumerate(names):
+        numbers(found[:, place], name)
+    return found
+
+
+def groups(values: npt.ArrayLike, name: str) -> tuple[Ints, npt.NDArray[np.object_]]:
+    """Codes 0…G-1 of shape (n,) and the G labels in sorted order. Raises BadData for a missing label."""
+    found = np.asarray(values)
+    if found.ndim != 1:
+        raise BadData(f"“{name}” must be one column.")
+    missing = np.array([v is None or v != v for v in found.tolist()], dtype=bool)
+    if missing.any():
+        raise BadData(
+            f"“{name}” is missing in {int(missing.sum())} rows, first in row {int(np.argmax(missing)) + 1}."
+        )
+    labels, codes = np.unique(found, return_inverse=True)
+    return np.ravel(codes).astype(np.int64), labels.astype(object)
+
+
+def weights(values: npt.ArrayLike | None, n: int, name: str = "weights") -> Floats:
+    """Weights of shape (n,), ones where none are given. Raises BadData unless every weight is above zero."""
+    if values is None:
+        return np.ones(n)
+    found = numbers(values, name)
+    same_length(n, {name: found})
+    if (found <= 0).any():
+        row = int(np.argmax(found <= 0)) + 1
+        raise BadData(
+            f"“{name}” must be above zero; row {row} holds {found[row - 1]:g}. Leave such rows out."
+        )
+    return found
+
+
+def outcome_01(values: npt.ArrayLike, name: str) -> Floats:
+    """A binary outcome of shape (n,), 0 or 1. Raises BadData for anything else."""
+    found = numbers(values, name)
+    bad = (found != 0) & (found != 1)
+    if bad.any():
+        row = int(np.argmax(bad)) + 1
+        raise BadData(f"“{name}” must be 0 or 1; row {row} holds {found[row - 1]:g}.")
+    return found
+
+
+def same_length(n: int, columns: dict[str, Floats]) -> None:
+    """Raises BadData for a column that has not n rows."""
+    for name, column in columns.items():
+        if len(column) != n:
+            raise BadData(f"“{name}” has {len(column)} rows, the outcome has {n}.")
+
+
+def standardised(x: Floats) -> tuple[Floats, Floats]:
+    """Columns z (n, k) with standard deviation 1, and a (k, k) with b = a @ b_z and V = a @ V_z @ a.T.
+
+    They are also centred where one column is constant, so that an offset of 10^9 costs no digits of a slope. A column that
+    varies by less than its own rounding error counts as constant. Columns without variation are divided by their size.
+    """
+    mean, largest = x.mean(axis=0), np.abs(x).max(axis=0)
+    constant = np.ptp(x, axis=0) <= 8 * np.finfo(float).eps * largest
+    carriers = np.flatnonzero(constant & (largest > 0))
+    centre = mean if carriers.size else np.zeros(x.shape[1])
+    z = x - np.where(constant, 0.0, centre)
+    scale = np.where(constant, largest, np.sqrt((z * z).mean(axis=0)))
+    scale[scale == 0] = 1.0
+    z /= scale
+    back = np.diag(1 / scale)
+    if carriers.size:
+        carrier = carriers[0]
+        varying = ~constant
+        back[carrier, varying] = -centre[varying] / scale[varying] / mean[carrier]
+    return z, back
+
+
+def independent(x: Floats, names: Sequence[str]) -> None:
+    """Raises NotIdentified that names the first column which the columns before it determine, or that is zero throughout.
+
+    The judgement is a QR decomposition of the standardised columns; a remainder below 1e-9 of a column, or below the rounding
+    error of its offset, counts as none.
+    """
+    if x.shape[0] < x.shape[1]:
+        raise NotIdentified(f"There are {x.shape[1]} coefficients and only {x.shape[0]} different rows.")
+    z, _ = standardised(x)
+    size = np.sqrt((z * z).sum(axis=0))
+    left = np.abs(np.diag(np.linalg.qr(z, mode="r")))
+    offset = np.abs(x).max(axis=0) / np.maximum(x.std(axis=0), np.finfo(float).tiny)
+    offset[np.ptp(z, axis=0) == 0] = 1.0
+    tolerance = np.maximum(1e-9, 8 * np.finfo(float).eps * np.maximum.accumulate(offset))
+    bad = left <= tolerance * np.where(size > 0, size, 1.0)
+    if bad.any():
+        place = int(np.argmax(bad))
+        if size[place] == 0:
+            raise NotIdentified(f"“{names[place]}” is zero in every row.")
+        before = ", ".join(f"“{n}”" for n in names[:place][:6]) + (" …" if place > 6 else "")
+        raise NotIdentified(
+            f"“{names[place]}” is determined by the columns before it ({before}). Leave it out."
+        )
+
+
+def clustered(scores: Floats, cluster: npt.ArrayLike) -> tuple[Floats, float, tuple[Note, ...]]:
+    """The middle of a sandwich, G/(G - 1) Σ_g s_g s_g', its G - 1 degrees of freedom, and the notes that go with it.
+
+    `scores` (n, k) are gradients of the log-likelihood by row, s_g their sums by cluster. Raises NotIdentified for one cluster.
+    """
+    codes, labels = groups(cluster, "cluster")
+    same_length(len(scores), {"cluster": codes.astype(float)})
+    n = len(labels)
+    if n < 2:
+        raise NotIdentified("Clustered standard errors need at least two clusters.")
+    sums = np.zeros((n, scores.shape[1]))
+    np.add.at(sums, codes, scores)
+    notes = few_clusters(n)
+    if scores.shape[1] >= n:
+        text = f"{scores.shape[1]} coefficients from {n} clusters: standard errors of dummies of the clusters mean nothing."
+        notes = (*notes, Note("more_coefficients_than_clusters", text))
+    return sums.T @ sums * n / (n - 1), float(n - 1), notes
+
+
+def named(frame: pd.DataFrame, name: str) -> pd.Series:
+    """A column of a frame. Raises BadData that suggests the nearest name."""
+    if name in frame.columns:
+        return frame[name]
+    near = difflib.get_close_matches(name, [str(c) for c in frame.columns], n=1)
+    hint = f" Did you mean “{near[0]}”?" if near else ""
+    raise BadData(f"There is no column “{name}”.{hint}")

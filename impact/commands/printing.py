@@ -1,0 +1,120 @@
+"""What the commands print: aligned tables, numbers, notes beside them, or the same as JSON."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import datetime as dt
+import json
+import math
+import sys
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from exports.table import Block, Table
+
+WIDTH = 110
+
+
+class Remarkable(Protocol):
+    """A note of a result or of a bundle."""
+
+    @property
+    def text(self) -> str: ...
+
+
+def say(text: str = "") -> None:
+    """One line on standard output."""
+    sys.stdout.write(text + "\n")
+
+
+def number(value: float | None) -> str:
+    """Six significant digits; a dash where there is no number."""
+    if value is None or math.isnan(value):
+        return "–"
+    return f"{value:,.0f}" if float(value).is_integer() and abs(value) < 1e15 else f"{value:.6g}"
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Columns that line up."""
+    lines = [tuple(header), *(tuple(row) for row in rows)]
+    widths = [max(len(line[place]) for line in lines) for place in range(len(header))]
+    for line in lines:
+        say("  ".join(word.ljust(width) for word, width in zip(line, widths, strict=True)).rstrip())
+
+
+def notes(found: Iterable[Remarkable], *, heading: str = "Read beside it:") -> None:
+    """Every note once, under the numbers that it belongs to."""
+    texts = list(dict.fromkeys(note.text for note in found))
+    if texts:
+        say()
+        say(heading)
+    for text in texts:
+        say(textwrap.fill(text, WIDTH, initial_indent="- ", subsequent_indent="  "))
+
+
+def as_json(value: Any) -> None:
+    """The same as JSON: what is not finite is null."""
+    say(json.dumps(plain(value), indent=1, ensure_ascii=False, allow_nan=False))
+
+
+def plain(value: Any) -> Any:
+    """Dataclasses, tuples, dates and NaN as JSON can hold them."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, dt.date):
+        return value.isoformat()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value
+
+
+def page(path: Path, title: str, blocks: Sequence[Block]) -> None:
+    """One page of HTML with everything inside."""
+    from exports import as_html
+    from exports.table import Document
+
+    path.write_bytes(as_html.write(Document(title, tuple(blocks))))
+
+
+def csv(path: Path | None, rows: Table) -> None:
+    """A plain CSV file for statistics programs, or the same on standard output."""
+    from exports import as_csv
+
+    made = as_csv.write_plain(rows)
+    if path is None:
+        sys.stdout.write(made.decode().replace("\r\n", "\n"))
+    else:
+        path.write_bytes(made)
+
+
+def finite(text: str) -> float:
+    """A number of the command line; neither NaN nor infinity."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"“{text}” is not a number")
+    return value
+
+
+def with_ending(*endings: str) -> Any:
+    """A path of the command line that ends in one of these, so that a slip is told before hours of work."""
+
+    def checked(text: str) -> Path:
+        path = Path(text)
+        if path.suffix.lower() not in endings:
+            raise argparse.ArgumentTypeError(f"“{text}” has to end in {' or '.join(endings)}")
+        if not path.parent.is_dir():
+            raise argparse.ArgumentTypeError(f"there is no folder “{path.parent}”")
+        return path
+
+    return checked
