@@ -343,7 +343,9 @@ class _Maker:
                         "other_programme": (
                             np.arange(n) >= self.random.integers(0, n) + n * (place % 3 > 0)
                         ).astype(float),
-                        "rated_good": ((np.arange(n) >= self.random.integers(0, n)) == (place % 2 == 0)).astype(float),
+                        "rated_good": (
+                            (np.arange(n) >= self.random.integers(0, n)) == (place % 2 == 0)
+                        ).astype(float),
                         # A shock that struck everybody alike, for three months.
                         "shock": np.isin(np.arange(n), np.arange(3) + int(0.7 * n)).astype(float),
                         "practice_model": "similar" if place % 2 else "none",
