@@ -128,7 +128,13 @@ def sun_abraham(frame: pd.DataFrame, sample: Sample, analysis: AnalysisPlan, inp
     )
     figures = (_by_time(found.by_time, frame, sample, inputs),)
     notes = (*found.notes, *_inside(inputs, analysis))
-    return Answer((Line(_named(found.att, "average effect on the treated"), sample.unit),), found.n_clusters, {}, figures, notes)
+    return Answer(
+        (Line(_named(found.att, "average effect on the treated"), sample.unit),),
+        found.n_clusters,
+        {},
+        figures,
+        notes,
+    )
 
 
 def fgls(frame: pd.DataFrame, sample: Sample, analysis: AnalysisPlan, inputs: Inputs) -> Answer:
