@@ -7,11 +7,13 @@ the order of the rows in their last digits, unless `threads` is 1.
 """
 
 from impact.cells.counts import binomial, binomial_sql, repeated, repeated_sql, write
-from impact.cells.moments import cluster_sums, cluster_sums_sql
+from impact.cells.moments import CellSums, cluster_cells, cluster_sums, cluster_sums_sql
 
 __all__ = [
+    "CellSums",
     "binomial",
     "binomial_sql",
+    "cluster_cells",
     "cluster_sums",
     "cluster_sums_sql",
     "repeated",

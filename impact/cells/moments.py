@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,25 @@ from impact.clusters import ClusterSums
 from impact.columns import Floats, Ints
 from impact.errors import BadData
 
-__all__ = ["cluster_sums", "cluster_sums_sql"]
+__all__ = ["CellSums", "cluster_cells", "cluster_sums", "cluster_sums_sql"]
 
 ONE = "one"
 FIRST_ROWS = 1_000  # from which the centres of columns are guessed; any value near the mean will do
 FAR = 10.0  # standard deviations between centre and mean beyond which squares begin to lose digits
 BLURRED = 1e-6  # standard deviations by which doubles of a column's size may be rounded
 
+FEW = 100  # values of a column that rows are grouped by
+
 Cells = dict[str, list[Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class CellSums:
+    """Sums by cluster, and the cells behind them: the values of each cell by column, and its number of rows `n`."""
+
+    sums: ClusterSums
+    cells: Mapping[str, list[Any]]
+    n: tuple[int, ...]
 
 
 def cluster_sums_sql(
@@ -31,8 +43,9 @@ def cluster_sums_sql(
     period: str,
     weight: str | None,
     centres: Mapping[str, float],
+    by: Sequence[str] = (),
 ) -> str:
-    """The statement of `cluster_sums`. Products stand in the order of the upper triangle, outcome last."""
+    """The statement of `cluster_sums` and `cluster_cells`. Products stand in the order of the upper triangle, outcome last."""
     terms = [*columns, outcome]
     value = [f"({_double(c)} - {_number(centres.get(c, 0.0))})" for c in terms]
     parts = [f"COUNT({column(c)}) AS held{i}" for i, c in enumerate([*terms, *([weight] if weight else [])])]
@@ -50,11 +63,14 @@ def cluster_sums_sql(
             for j, b in enumerate(value)
             if j >= i
         ]
-    keys = f"{column(cluster)}, {column(period)}"
+    keys = {"cluster_": cluster, "period_": period} | {f"by{i}": name for i, name in enumerate(by)}
+    shown = ", ".join(f"{column(name)} AS {key}" for key, name in keys.items())
+    grouped = ", ".join(column(name) for name in keys.values())
+    order = ", ".join(str(place + 1) for place in range(len(keys)))
     return (
-        f"SELECT {column(cluster)} AS cluster_, {column(period)} AS period_, COUNT(*) AS n,\n  "
+        f"SELECT {shown}, COUNT(*) AS n,\n  "
         + ",\n  ".join(parts)
-        + f"\nFROM records GROUP BY {keys} ORDER BY 1, 2"
+        + f"\nFROM records GROUP BY {grouped} ORDER BY {order}"
     )
 
 
@@ -76,33 +92,75 @@ def cluster_sums(
     off. Every column is numeric (true and false count as 1 and 0) and without NULL, NaN and infinity; weights are
     above zero. Raises BadData that names the column, also where doubles cannot hold its variation beside its size.
     """
+    return cluster_cells(
+        files,
+        outcome=outcome,
+        columns=columns,
+        by=(),
+        cluster=cluster,
+        period=period,
+        weight=weight,
+        centres=centres,
+        threads=threads,
+    ).sums
+
+
+def cluster_cells(
+    files: Path | Sequence[Path],
+    *,
+    outcome: str,
+    columns: Sequence[str],
+    by: Sequence[str],
+    cluster: str,
+    period: str,
+    weight: str | None = None,
+    centres: Mapping[str, float] | None = None,
+    threads: int | None = None,
+) -> CellSums:
+    """As `cluster_sums`, of the design [one, columns, by, a dummy for every period but the first]; and the cells.
+
+    Columns `by` have few values, such as treatment. Rows are grouped by them too, so that their products need not be
+    summed and the cells show where they occur. Raises BadData as `cluster_sums`, and for more than a hundred values.
+    """
     terms = [*columns, outcome]
-    numeric = [*terms, *([weight] if weight and weight not in terms else [])]
-    _refuse_names(terms, cluster, period, weight, centres)
+    weights = [weight] if weight else []
+    numeric = list(dict.fromkeys([*terms, *weights, *by]))
+    _refuse_names([*by, *terms], cluster, period, weight, centres)
+    kind = "p" if weight else "w"
     with opened(files, [cluster, period], numeric, threads) as records:
 
         def summed(centres: Mapping[str, float]) -> Cells:
             statement = cluster_sums_sql(
-                outcome, columns, cluster=cluster, period=period, weight=weight, centres=centres
+                outcome, columns, cluster=cluster, period=period, weight=weight, centres=centres, by=by
             )
             found = records.lists(statement)
             if records.is_text:
                 found |= {key: as_written(found[key]) for key in ("cluster_", "period_")}
             return found
 
+        for name in by:
+            _few(records, name)
         used = _guessed(records, terms) if centres is None else centres
         cells = summed(used)
-        _without_gaps(cells, [*terms, *([weight] if weight else [])], (cluster, period))
-        _finite(records, cells, terms, weight)
+        keys = dict(
+            zip(
+                ("cluster_", "period_", *(f"by{i}" for i in range(len(by)))),
+                (cluster, period, *by),
+                strict=True,
+            )
+        )
+        _without_gaps(cells, [*terms, *weights], keys)
+        _finite(records, cells, [*terms, *weights], [*terms, *weights, *by])
         if weight and min(cells["lightest"]) <= 0:
             raise BadData(f"“{weight}” must be above zero everywhere. Leave such rows out.")
-        mean, spread = _spread(cells, terms, "p" if weight else "w")
+        mean, spread = _spread(cells, terms, kind)
         if centres is None and (np.abs(mean) > FAR * spread)[spread > 0].any():
             used = {c: used[c] + float(mean[i]) for i, c in enumerate(terms)}
             cells = summed(used)
-            mean, spread = _spread(cells, terms, "p" if weight else "w")
+            mean, spread = _spread(cells, terms, kind)
     _distinct(terms, used, mean, spread)
-    return _assembled(cells, columns, outcome, period, used, kinds="wps" if weight else "w")
+    sums = _assembled(cells, columns, outcome, period, used, by=by, kinds="wps" if weight else "w")
+    return CellSums(sums, {name: cells[key] for key, name in keys.items()}, tuple(cells["n"]))
 
 
 def _double(name: str) -> str:
@@ -120,7 +178,7 @@ def _refuse_names(
 ) -> None:
     unlike(terms)
     unlike([cluster, period])
-    if ONE in terms[:-1]:
+    if ONE in terms[:-1]:  # the outcome stands last
         raise BadData(f"“{ONE}” is what the constant is called. Give that column another name.")
     if weight == terms[-1]:
         raise BadData(f"“{weight}” cannot be both outcome and weight.")
@@ -138,9 +196,17 @@ def _guessed(records: Records, terms: Sequence[str]) -> dict[str, float]:
     return {c: 0.0 if mean is None or not np.isfinite(mean) else mean for c, mean in found.items()}
 
 
-def _without_gaps(cells: Cells, terms: Sequence[str], keys: tuple[str, str]) -> None:
-    for name, labels in zip(keys, (cells["cluster_"], cells["period_"]), strict=True):
-        gaps = sum(n for n, label in zip(cells["n"], labels, strict=True) if label is None or label != label)
+def _few(records: Records, name: str) -> None:
+    few = f"SELECT COUNT(DISTINCT {column(name)}) AS n FROM records"  # noqa: S608 - quoted
+    if records.lists(few)["n"][0] > FEW:
+        raise BadData(f"“{name}” has more than {FEW} values.")
+
+
+def _without_gaps(cells: Cells, terms: Sequence[str], keys: Mapping[str, str]) -> None:
+    for key, name in keys.items():
+        gaps = sum(
+            n for n, label in zip(cells["n"], cells[key], strict=True) if label is None or label != label
+        )
         if gaps:
             raise BadData(f"“{name}” is missing in {gaps} rows.")
     for i, name in enumerate(terms):
@@ -149,12 +215,13 @@ def _without_gaps(cells: Cells, terms: Sequence[str], keys: tuple[str, str]) -> 
             raise BadData(f"“{name}” is missing in {gaps} rows.")
 
 
-def _finite(records: Records, cells: Cells, terms: Sequence[str], weight: str | None) -> None:
+def _finite(records: Records, cells: Cells, terms: Sequence[str], numeric: Sequence[str]) -> None:
     """NaN and infinities, which COUNT takes for values, show in the sums: only then are they counted."""
     sums = [name for name in cells if name[0] in "wps" and name[1].isdigit()]
-    if all(np.isfinite(cells[name]).all() for name in sums):
+    values = [name for name in cells if name.startswith("by")]
+    if all(np.isfinite(cells[name]).all() for name in (*sums, *values)):
         return
-    for name in [*terms, *([weight] if weight else [])]:
+    for name in numeric:
         x = _double(name)
         bad = f"SELECT SUM(CASE WHEN {x} - {x} = 0 THEN 0 ELSE 1 END) AS bad FROM records"  # noqa: S608 - quoted
         n_bad = int(records.lists(bad)["bad"][0])
@@ -192,14 +259,16 @@ def _assembled(
     period: str,
     centres: Mapping[str, float],
     *,
+    by: Sequence[str],
     kinds: str,
 ) -> ClusterSums:
     labels, times = sorted(set(cells["cluster_"])), sorted(set(cells["period_"]))
     at, when = _places(cells["cluster_"], labels), _places(cells["period_"], times)
-    names = (ONE, *columns, *(f"{period} {time}" for time in times[1:]))
+    names = (ONE, *columns, *by, *(f"{period} {time}" for time in times[1:]))
+    values = np.array([cells[f"by{i}"] for i in range(len(by))], dtype=np.float64).reshape(len(by), len(at))
     xx, xy, yy = {}, {}, {}
     for kind in kinds:
-        moments = _moments(cells, kind, len(columns) + 1)
+        moments = _beside(_moments(cells, kind, len(columns) + 1), values.T)
         xx[kind], xy[kind], yy[kind] = _with_periods(moments, at, when, len(labels), len(times))
     return ClusterSums.from_sums(
         names,
@@ -231,6 +300,18 @@ def _moments(cells: Cells, kind: str, n_terms: int) -> Floats:
         found[:, 0, i] = found[:, i, 0] = cells[f"{kind}{i}"]
         for j in range(i, n_terms + 1):
             found[:, i, j] = found[:, j, i] = cells[f"{kind}{i}_{j}"]
+    return found
+
+
+def _beside(moments: Floats, values: Floats) -> Floats:
+    """Moments of (one, columns, values, outcome), values (cells, q) being the same for all rows of a cell: v = Az for the
+    z = (one, columns, outcome) of a row, hence its moments are A(Σzz')A'."""
+    cells, k = moments.shape[:2]
+    a = np.zeros((cells, k + values.shape[1], k))
+    a[:, : k - 1, : k - 1] = np.eye(k - 1)
+    a[:, k - 1 : -1, 0] = values
+    a[:, -1, -1] = 1
+    found: Floats = a @ moments @ a.transpose(0, 2, 1)
     return found
 
 

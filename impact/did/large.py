@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from impact.cells import binomial, cluster_sums, repeated
+from impact.cells import cluster_cells, repeated
 from impact.clusters import error_table, fit
 from impact.did.answers import Did
 from impact.did.design import (
@@ -21,9 +20,6 @@ from impact.did.design import (
 from impact.errors import BadData
 from impact.panels.effects import MANY_SITES
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 __all__ = ["effect_in_files"]
 
 
@@ -37,10 +33,10 @@ def effect_in_files(
 ) -> Did:
     """`effect` of Parquet or CSV files, with the same numbers but for rounding, the same notes and the same refusals.
 
-    The files are read a few columns at a time (`impact.cells`): which sites, periods and values of treatment occur,
-    then the sums that the estimators need. Treatment is of sites, 0 or 1, and sites are the clusters. `centres` as in
-    `cells.cluster_sums`. Checked against `effect` on the same rows. Raises as `effect` and `cells.cluster_sums`; BadData
-    for a personal treatment, other clusters, and `site_effects` False, which need the rows.
+    One pass makes the sums that the estimators need (`impact.cells.cluster_cells`). Treatment is of sites, 0 or 1, and
+    sites are the clusters. `centres` as in `cells.cluster_cells`. Checked against `effect` on the same rows. Raises as
+    `effect` and `cells.cluster_cells`; BadData for a personal treatment, other clusters, and `site_effects` False,
+    which need the rows.
     """
     if columns.is_personal or not columns.site_effects or columns.cluster not in (None, columns.site):
         raise BadData(
@@ -50,37 +46,27 @@ def effect_in_files(
     if columns.person is not None and (twice := repeated(files, columns.person, threads=threads)):
         raise BadData(f"{twice} rows repeat somebody of “{columns.person}”.")
     post = [] if columns.post is None else [columns.post]
-    # Before pandas is loaded, which would stay beside what the database holds while it reads.
-    sums = cluster_sums(
+    found = cluster_cells(
         files,
         outcome=columns.outcome,
-        columns=[*columns.covariates, *post, columns.treated],
+        columns=columns.covariates,
+        by=[*post, columns.treated],
         cluster=columns.site,
         period=columns.period,
         weight=columns.weight,
         centres=centres,
         threads=threads,
     )
-    frame = _kinds_of_rows(files, columns, threads)
+    # Only now, since what pandas takes would stand beside what the database holds while it reads.
+    import pandas as pd
+
+    frame = pd.DataFrame(found.cells)  # a row for each kind of row, by which a design can be judged
     d = treatment(frame, columns)
     refuse_few(frame, columns, d)
     kept, absorbed = absorbed_by_effects(frame, columns, {name: posts(frame, columns) for name in post})
-    sums = sums.chosen([name for name in sums.names if name in kept or name not in post])
+    sums = found.sums.chosen([name for name in found.sums.names if name in kept or name not in post])
     n_sites, n_treated = count_sites(frame, columns, d)
     fitted = fit(sums.within() if n_sites > MANY_SITES else sums.with_cluster_effects())
     table = error_table(fitted, columns.treated, n_treated=n_treated, seed=seed)
     notes = (*absorbed, *design_notes(frame, columns, d))
     return Did("effect", {columns.treated: table}, fitted, fitted.n_rows, n_sites, n_treated, notes)
-
-
-def _kinds_of_rows(files: Path | Sequence[Path], columns: Columns, threads: int | None) -> pd.DataFrame:
-    """One row for each site, period, `post` and treatment that occur: all that a design can be judged by."""
-    import pandas as pd
-
-    by = [columns.site, columns.period, *([columns.post] if columns.post else [])]
-    found = binomial(files, outcome=columns.treated, by=by, threads=threads)
-    parts = [
-        found.loc[kept, by].assign(**{columns.treated: value})
-        for value, kept in ((0.0, found.events < found.trials), (1.0, found.events > 0))
-    ]
-    return pd.concat(parts, ignore_index=True)

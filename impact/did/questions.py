@@ -60,7 +60,9 @@ def by_time_since(frame: pd.DataFrame, columns: Columns, *, first: str, seed: in
     mean = error_table(
         found.fitted, dict.fromkeys(terms, 1 / len(terms)), n_treated=found.n_treated, seed=seed
     )
-    return replace(found, terms={**found.terms, "time-averaged": mean})
+    # Notes name the target, which is long here: a sum of all terms.
+    notes = tuple(replace(n, text=n.text.replace(mean.crv1.name, "time-averaged")) for n in mean.notes)
+    return replace(found, terms={**found.terms, "time-averaged": replace(mean, notes=notes)})
 
 
 def placebo(frame: pd.DataFrame, columns: Columns, *, first: str, shift: int, seed: int = 0) -> Did:

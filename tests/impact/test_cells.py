@@ -85,6 +85,44 @@ def test_cluster_sums_equal_those_of_the_rows(rows, tmp_path, weight):
             assert made == pytest.approx(wanted, rel=1e-10, abs=1e-8)
 
 
+@pytest.mark.parametrize("kind", ["parquet", "csv"])
+@pytest.mark.parametrize("weight", [None, "weight"])
+def test_columns_that_rows_are_grouped_by_enter_the_same_sums(rows, tmp_path, weight, kind):
+    path, given = stored(rows, tmp_path, kind), {"outcome": "y", "cluster": "site", "period": "year"}
+    found = cells.cluster_cells(path, columns=["age", "income"], by=["treated"], weight=weight, **given)
+    whole = cells.cluster_sums(
+        path,
+        columns=["age", "income", "treated"],
+        weight=weight,
+        centres={**found.sums.centres, "y": found.sums.outcome_centre},
+        **given,
+    )
+    assert found.sums.names == whole.names
+    for part in ("n", "xx", "xy", "yy", "xx_plain", "xy_plain", "xx_square"):
+        made, wanted = getattr(found.sums, part), getattr(whole, part)
+        assert (made is None) == (wanted is None)
+        if wanted is not None:
+            assert made == pytest.approx(wanted, rel=1e-10, abs=1e-7)
+    counts = rows.groupby(["site", "year", "treated"]).size()
+    assert list(zip(*found.cells.values(), strict=True)) == counts.index.tolist()
+    assert list(found.n) == counts.tolist()
+
+
+@pytest.mark.parametrize(
+    ("values", "complaint"),
+    [
+        (np.arange(400.0), "“treated” has more than 100 values"),
+        ([None, *[1.0] * 399], "“treated” is missing in 1 rows"),
+        ([np.inf, *[1.0] * 399], "“treated” is missing or infinite in 1 rows"),
+        (["yes"] * 400, "“treated” has to be numeric"),
+    ],
+)
+def test_columns_that_rows_are_grouped_by_are_checked(rows, tmp_path, values, complaint):
+    path = stored(rows.assign(treated=values), tmp_path)
+    with pytest.raises(BadData, match=complaint):
+        cells.cluster_cells(path, outcome="y", columns=["age"], by=["treated"], cluster="site", period="year")
+
+
 def test_an_offset_of_a_thousand_million_costs_no_digits(rows, tmp_path):
     found = cells.cluster_sums(
         stored(rows, tmp_path), outcome="y", columns=["income"], cluster="site", period="year"

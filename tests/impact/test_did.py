@@ -13,6 +13,7 @@ from impact.did import (
     Columns,
     against_comparators,
     baseline_rate,
+    by_time_since,
     common_shock,
     dose,
     effect,
@@ -382,3 +383,30 @@ def test_intervals_cover_with_twelve_sites() -> None:
             covered[name] += found.low < 0 < found.high
     for name, count in covered.items():  # three Monte Carlo errors of .95 in 60 trials are .084
         assert count / trials == pytest.approx(0.95, abs=0.085), name
+
+
+def test_effects_by_time_since_the_start_come_back_without_error():
+    """Effects of 1, 2 and 3 in the first, second and third period under treatment, and no noise."""
+    rows = [(s, t) for s in range(8) for t in range(5)]
+    frame = pd.DataFrame(rows, columns=["site", "period"])
+    frame["first"] = frame["site"].map({0: 2.0, 1: 2.0, 2: 3.0, 3: 3.0})
+    since = frame["period"] - frame["first"]
+    frame["treated"] = (since >= 0).astype(float)
+    effect = (since + 1).where(since >= 0, 0.0)
+    frame["y"] = effect + frame["site"] + 0.5 * frame["period"]
+    rng = np.random.default_rng(1)
+    frame["y"] += 1e-9 * rng.normal(size=len(frame))
+    found = by_time_since(frame, Columns("y", "site", "period", "treated"), first="first")
+    values = {name: table.crv1.value for name, table in found.terms.items()}
+    expected = {"exposure 1": 1, "exposure 2": 2, "exposure 3": 3, "time-averaged": 2}
+    assert values == pytest.approx(expected, abs=1e-7)
+    assert not any("0.333" in note.text for note in found.terms["time-averaged"].notes)
+
+
+def test_effects_by_time_need_a_second_period_under_treatment():
+    frame = pd.DataFrame([(s, t) for s in range(6) for t in range(3)], columns=["site", "period"])
+    frame["first"] = frame["site"].map({0: 2.0, 1: 2.0})
+    frame["treated"] = (frame["period"] >= frame["first"]).astype(float)
+    frame["y"] = np.arange(len(frame)) % 5
+    with pytest.raises(NotIdentified, match="more than one period"):
+        by_time_since(frame, Columns("y", "site", "period", "treated"), first="first")

@@ -319,3 +319,30 @@ def test_spells_that_end_before_they_start_and_unknown_kinds_are_refused():
             pd.DataFrame({"child": ["a"], "started_on": ["soon"], "ended_on": [None]}),
             data_until=UNTIL,
         )
+
+
+def test_assessment_days_are_working_days_of_the_first_assessment_of_the_referral():
+    """Friday to Tuesday are two working days; an assessment that is still open says nothing yet."""
+    day = pd.to_datetime
+    people = pd.DataFrame({"child": ["a", "b", "c", "d"], "birth_on": day(["2015-01-01"] * 4)})
+    referrals = people[["child"]].assign(site="north", referred_on=day("2021-03-01"))
+    cohort = cohorts.first_referrals(
+        referrals, people, opens_on=dt.date(2021, 1, 1), closes_on=dt.date(2022, 1, 1), oldest=12
+    )
+    assessments = pd.DataFrame(
+        {
+            "child": ["a", "a", "b", "c"],
+            "referred_on": day(["2021-03-01"] * 4),
+            "started_on": day(["2021-03-05", "2021-04-01", "2021-03-05", "2021-03-08"]),
+            "ended_on": day(["2021-03-09", "2021-05-01", None, "2021-03-08"]),
+        }
+    )
+    found = outcomes.assessment_days(cohort, assessments, data_until=dt.date(2022, 12, 31))
+    assert dict(zip(found.frame["child"], found.frame["value"], strict=True)) == {"a": 2, "c": 0}
+    assert found.left_out == {"no assessment": 1, "assessment not over": 1}
+
+
+@pytest.mark.parametrize("value", ["03/04/2021", 20210403, 1.5])
+def test_dates_in_another_notation_are_refused_instead_of_guessed(value):
+    with pytest.raises(BadData, match="not a date such as 2021-04-30"):
+        cohorts.days(pd.DataFrame({"on": [value]}), "on", table="plans")

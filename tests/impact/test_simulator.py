@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from impact import cohorts, outcomes, simulator
+from impact import cohorts, outcomes, plans, simulator, site_periods
 from impact.errors import BadData
 
 UNTIL = dt.date(2027, 1, 1)
@@ -82,3 +83,15 @@ def test_an_impossible_study_is_refused(change):
     study = simulator.stepped_wedge(100)
     with pytest.raises(BadData):
         simulator.Study(**{**study.__dict__, **change})
+
+
+def test_the_study_of_a_plan_has_its_sites_dates_and_oldest_age():
+    folder = Path(simulator.__file__).parent / "shipped" / "family-valued-did"
+    plan, sites = plans.read(folder / "plan.yaml"), site_periods.read(folder / "sites.yaml")
+    study = simulator.of_plan(plan, sites, n_children=500, base_rate=0.04)
+    assert (study.opens_on, study.closes_on, study.oldest) == (plan.trial.opens_on, plan.trial.closes_on, 17)
+    assert sum(live is None for live in study.lives) == 10
+    made = simulator.make(study, seed=1)
+    assert set(made["children"]["site"]) <= set(study.sites)
+    wanted = {c.name for c in plan.covariates.columns if c.of == "site"}
+    assert wanted <= set(made["site_months"].columns)
