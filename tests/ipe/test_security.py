@@ -173,8 +173,13 @@ BANNED_CALLS = {
     "literal_eval",
 }
 BANNED_IMPORTS = {"pickle", "marshal", "shelve", "dill"}
-# Each with its reason: HTML of which every text was escaped; Qualtrics' older files write Python's literals.
-ALLOWED = {("coding/views/answers.py", "mark_safe"), ("surveys/readers/qualtrics.py", "literal_eval")}
+# Each with its reason: HTML of which every text was escaped; Qualtrics' older files write Python's literals; names of
+# columns cannot be parameters of SQL, so `impact.cells` quotes them, in a database of its own that holds one file.
+ALLOWED = {
+    ("coding/views/answers.py", "mark_safe"),
+    ("surveys/readers/qualtrics.py", "literal_eval"),
+    ("impact/cells/records.py", "execute"),
+}
 
 
 def test_nothing_that_runs_or_trusts_text_is_called():
@@ -191,7 +196,8 @@ def test_nothing_that_runs_or_trusts_text_is_called():
                 is_regex = called == "compile" and isinstance(node.func, ast.Attribute)
                 if called in BANNED_CALLS and not is_regex and (name, called) not in ALLOWED:
                     found.add(f"{name}:{node.lineno} {called}")
-                if called == "execute" and not isinstance(node.args[0], ast.Constant):
+                is_text = called == "execute" and not isinstance(node.args[0], ast.Constant)
+                if is_text and (name, called) not in ALLOWED:
                     found.add(f"{name}:{node.lineno} SQL made of text")
                 if any(kw.arg == "shell" and getattr(kw.value, "value", None) for kw in node.keywords):
                     found.add(f"{name}:{node.lineno} a shell")
