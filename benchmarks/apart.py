@@ -22,12 +22,14 @@ ROOT = Path(__file__).parents[1]
 
 @dataclass(frozen=True)
 class Apart:
-    """`seconds` of each run after the first; `first_seconds` and `first_peak_mb` of the first one, imports included."""
+    """`seconds` of each run after the first, and the processor's in `cpu`, which a busy machine stretches less;
+    `first_seconds` and `first_peak_mb` of the first one, imports included."""
 
     answers: list[Any]
     first_seconds: float
     first_peak_mb: float
     seconds: list[float]
+    cpu: list[float]
     peak_mb: float
 
     @property
@@ -47,6 +49,7 @@ class Apart:
             "first": round(self.first_seconds, 3),
             "best": round(self.best, 3),
             "median": round(self.median, 3),
+            "cpu": round(min(self.cpu), 3),
             "first_peak_mb": round(self.first_peak_mb),
             "peak_mb": round(self.peak_mb),
         }
@@ -88,13 +91,14 @@ def versions(*packages: str) -> dict[str, str]:
 def _main(module: str, name: str, runs: str, arguments: str) -> None:
     begun = time.perf_counter()
     method = getattr(importlib.import_module(module), name)
-    taken, answers, peaks = [], [], []
+    taken, cpu, answers, peaks = [], [], [], []
     for _ in range(int(runs) + 1):
-        start = time.perf_counter() if taken else begun
+        start, used = time.perf_counter() if taken else begun, time.process_time()
         answers.append(method(*json.loads(arguments)))
         taken.append(time.perf_counter() - start)
+        cpu.append(time.process_time() - used)
         peaks.append(peak_mb())
-    found = Apart(answers, taken[0], peaks[0], taken[1:], peaks[-1])
+    found = Apart(answers, taken[0], peaks[0], taken[1:], cpu[1:], peaks[-1])
     print(json.dumps(asdict(found)))
 
 
