@@ -60,6 +60,8 @@ def treatment(frame: pd.DataFrame, columns: Columns) -> Floats:
     neither 0 nor 1 and for a site with untreated rows in a period after its first treated one.
     """
     d = numbers(named(frame, columns.treated), columns.treated)
+    if not columns.is_personal and ((d != 0) & (d != 1)).any():
+        raise BadData(f"“{columns.treated}” must be 0 or 1, unless treatment is personal.")
     if d.min() < 0 or d.max() > 1:
         raise BadData(f"“{columns.treated}” must lie between 0 and 1.")
     if columns.person is not None:
@@ -72,8 +74,6 @@ def treatment(frame: pd.DataFrame, columns: Columns) -> Floats:
             )
     if columns.is_personal:
         return d
-    if ((d != 0) & (d != 1)).any():
-        raise BadData(f"“{columns.treated}” must be 0 or 1, unless treatment is personal.")
     codes, sites = groups(named(frame, columns.site), columns.site)
     when, dates = groups(named(frame, columns.period), columns.period)
     first = np.full(len(sites), len(dates))

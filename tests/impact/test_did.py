@@ -363,8 +363,10 @@ def test_misspelt_columns_and_missing_values_are_named() -> None:
     frame.loc[3, "y"] = np.nan
     with pytest.raises(BadData, match="first in row 4"):
         effect(frame, COLUMNS)
-    with pytest.raises(BadData, match="“treated” must lie between 0 and 1"):
+    with pytest.raises(BadData, match="“treated” must be 0 or 1, unless treatment is personal"):
         effect(frame.assign(treated=2.0), COLUMNS)
+    with pytest.raises(BadData, match="“treated” must lie between 0 and 1"):
+        effect(frame.assign(treated=2.0), replace(COLUMNS, is_personal=True))
 
 
 @pytest.mark.slow
