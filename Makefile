@@ -4,13 +4,15 @@ BIN := .venv/bin
 PORT ?= 8000
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help setup demo test check bench lock
+.PHONY: help setup demo test check bench lock services services-stop
 
 help:
 	@echo "make demo   install, load the demo studies, start the application at http://localhost:$(PORT)"
 	@echo "make test   run the whole test suite"
 	@echo "make check  lint, types, import contracts, migrations, templates, settings"
 	@echo "make bench  measure the speeds that we promise, each against a peer"
+	@echo "make services       install (Debian, root) and start PostgreSQL, Redis and RabbitMQ under var/services, for tests"
+	@echo "make services-stop  stop them again"
 	@echo "make lock   compile requirements.in to requirements.txt"
 
 .venv/installed: requirements.txt
@@ -48,3 +50,10 @@ bench: .venv/installed-dev
 lock:
 	$(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --output-file requirements.txt requirements.in
 	$(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --output-file requirements-dev.txt requirements-dev.in
+
+# Servers of this folder's own; their addresses go to standard output, as lines of an environment.
+services:
+	@$(PYTHON) -m tests.servers start
+
+services-stop:
+	@$(PYTHON) -m tests.servers stop
