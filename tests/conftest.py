@@ -72,12 +72,18 @@ def db(request: pytest.FixtureRequest) -> None:  # replaces pytest-django's: alw
     request.getfixturevalue("_django_db_helper")
 
 
-@pytest.fixture
-def data_dir() -> Path:
-    """The folder of files written by others; a test that needs it is skipped by name where it is absent."""
-    if not DATA.is_dir():
-        required("data", f"no test data at {DATA}")
-    return DATA
+@pytest.fixture(scope="session")
+def outside() -> Callable[[str], Path]:
+    """`outside("surveys/sample.sav")`: a file written by others; a test that needs it is skipped where it is absent."""
+
+    def found(name: str) -> Path:
+        path = DATA / name
+        if not path.is_file():
+            folder = f"set TEST_DATA_DIR to a folder that holds {name}"
+            required("data", f"needs {Path(name).name}, a file by others that is not ours to ship: {folder}")
+        return path
+
+    return found
 
 
 @pytest.fixture

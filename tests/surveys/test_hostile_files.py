@@ -12,6 +12,7 @@ import pytest
 from ipe.errors import BadFile
 from surveys.readers import qualtrics, reading, table
 from surveys.readers.sheet import drop_empty_tail
+from tests.surveys import samples
 
 
 def a_sheet(xml_rows: str, dimension: str) -> bytes:
@@ -98,9 +99,11 @@ def test_the_headings_of_an_spss_file_say_whether_it_is_too_large(tmp_path):
         reading.read("big.zsav", data)
 
 
-def test_a_byte_that_crashes_the_spss_reader_costs_only_the_file(data_dir):
-    data = bytearray((data_dir / "surveys" / "ordered_category.sav").read_bytes())
-    data[274] = 0x67
+def test_a_byte_that_crashes_the_spss_reader_costs_only_the_file(tmp_path):
+    # The number of the column that value labels belong to: with one far beyond the last the C library crashes.
+    data = bytearray(samples.spss(tmp_path))
+    labels_of_one_column = b"\x04\x00\x00\x00\x01\x00\x00\x00"
+    data[data.index(labels_of_one_column) + len(labels_of_one_column) + 2] = 0x67
     with pytest.raises(BadFile, match="not an SPSS file that can be read") as refused:
         reading.read("wave.sav", bytes(data), label="wave.sav")
     assert refused.value.message.startswith("wave.sav")

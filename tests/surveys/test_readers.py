@@ -6,6 +6,7 @@ import pytest
 
 from ipe.errors import BadFile
 from surveys.readers import qualtrics, reading, sheet, spss, table
+from tests.surveys import samples
 
 QUALTRICS = (
     "StartDate,Status,IPAddress,Finished,ResponseId,RecipientEmail,Q1_1\r\n"
@@ -18,35 +19,88 @@ QUALTRICS = (
 )
 
 
-def test_qualtrics_current_sample(data_dir):
+def test_qualtrics_current():
+    found = reading.read("export.csv", samples.qualtrics())
+    assert found.form == "qualtrics"
+    assert [column.import_id for column in found.columns] == [
+        one for _, _, one in samples.CURRENT if one not in samples.PERSONAL
+    ]
+    assert sorted(found.removed) == sorted(
+        name for name, _, one in samples.CURRENT if one in samples.PERSONAL
+    )
+    assert [line.number for line in found.lines] == [4]
+    answers = dict(zip([column.import_id for column in found.columns], found.lines[0].cells, strict=True))
+    assert (answers["_recordId"], answers["QID1"]) == ("R_3kTzQmVnA1b2C3d", "2")
+    assert answers["QID2_TEXT"] == "A desk, and quiet"
+    wording = next(column.text for column in found.columns if column.import_id == "QID2_TEXT")
+    assert wording == "What would help,\nin your own words?"
+
+
+def test_qualtrics_legacy():
+    found = reading.read("export.csv", samples.qualtrics_legacy())
+    assert found.form == "qualtrics-legacy"
+    assert found.columns[0].import_id == "_recordId"
+    assert [column.name for column in found.columns if column.name.startswith("Q")] == ["Q1", "Q2"]
+    assert not {"Name", "EmailAddress", "IPAddress", "LocationLatitude"} & {c.text for c in found.columns}
+    answers = dict(zip([column.name for column in found.columns], found.lines[0].cells, strict=True))
+    assert answers == {
+        "V1": "R_9aBcDeFgHiJkLmN",
+        "V2": "Default Response Set",
+        "V4": "",
+        "V7": "0",
+        "V8": "2016-03-02 09:14:07",
+        "V9": "2016-03-02 09:15:31",
+        "V10": "1",
+        "Q1": "2",
+        "Q2": "A desk",
+    }
+
+
+def test_spss_keeps_missing_codes_and_labels(tmp_path):
+    found = spss.read(samples.spss(tmp_path), file="sample")
+    assert found.form == "spss"
+    assert [(column.name, column.text) for column in found.columns] == [
+        ("TIME", "I have enough time"),
+        ("HELP", "HELP"),
+        ("LEVEL", "Level of the post"),
+        ("HOURS", "HOURS"),
+    ]
+    assert [line.cells for line in found.lines] == [
+        ("1", "A desk", "1", "7.5"),
+        ("4", "", "2", "8.25"),
+        ("98", "naïve – “quite”", "3", "0"),
+        ("99", "n/a", "3", "-1"),
+        ("", "x", "1", "40"),
+    ]
+    assert found.labels == {
+        "TIME": {"1": "Strongly disagree", "4": "Strongly agree", "98": "Don’t know", "99": "No answer"},
+        "LEVEL": {"1": "low", "2": "medium", "3": "high"},
+    }
+
+
+def test_files_of_other_programs(outside):
+    """What Qualtrics and SPSS themselves wrote, beside our own files of the same kinds."""
     name = "qualtrics_sample.csv"
-    found = reading.read(name, (data_dir / "surveys" / name).read_bytes())
+    found = reading.read(name, outside(f"surveys/{name}").read_bytes())
     assert found.form == "qualtrics"
     ids = [column.import_id for column in found.columns]
-    assert "QID1" in ids
-    assert "_recordId" in ids
-    assert not {"ipAddress", "recipientEmail", "locationLatitude", "recipientLastName"} & set(ids)
-    assert len(found.lines) == 1
-    assert found.lines[0].number == 4
-    assert found.lines[0].cells[ids.index("QID1")] == "2"
+    assert not samples.PERSONAL & set(ids)
     assert len(found.removed) == 6
+    assert [line.number for line in found.lines] == [4]
+    assert found.lines[0].cells[ids.index("QID1")] == "2"
 
-
-def test_qualtrics_legacy_sample(data_dir):
     name = "qualtrics_sample_legacy.csv"
-    found = reading.read(name, (data_dir / "surveys" / name).read_bytes())
+    found = reading.read(name, outside(f"surveys/{name}").read_bytes())
     assert found.form == "qualtrics-legacy"
     assert found.columns[0].import_id == "_recordId"
     assert [column.name for column in found.columns if column.name.startswith("Q")] == ["Q1", "Q2"]
     assert not {"Name", "EmailAddress", "IPAddress", "LocationLatitude"} & {c.text for c in found.columns}
     assert found.lines[0].cells[0] == "R_2YPOQ602ER1jkf1"
 
-
-def test_spss_sample_keeps_missing_codes_and_labels(data_dir):
-    found = spss.read((data_dir / "surveys" / "sample_missing.sav").read_bytes(), file="sample")
+    found = spss.read(outside("surveys/sample_missing.sav").read_bytes(), file="sample")
     assert found.form == "spss"
     assert found.lines
-    ordered = spss.read((data_dir / "surveys" / "ordered_category.sav").read_bytes(), file="ordered")
+    ordered = spss.read(outside("surveys/ordered_category.sav").read_bytes(), file="ordered")
     assert any(labels == {"1": "high", "2": "low", "3": "medium"} for labels in ordered.labels.values())
 
 
