@@ -10,6 +10,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from tests.impact.packaged import PACKAGED
+
 
 @pytest.fixture(scope="session")
 def reference() -> dict[str, Any]:
@@ -17,7 +19,17 @@ def reference() -> dict[str, Any]:
     return dict(json.loads(Path(__file__).with_name("reference.json").read_text(encoding="utf-8")))
 
 
-@pytest.fixture
-def published(data_dir: Path) -> Callable[[str], pd.DataFrame]:
-    """`published("cbpp")`: a data set written by others. The test is skipped by name where the folder is absent."""
-    return lambda name: pd.read_csv(data_dir / "impact" / f"{name}.csv")
+@pytest.fixture(scope="session")
+def outside_table(outside: Callable[[str], Path]) -> Callable[[str], pd.DataFrame]:
+    """`outside_table("cbpp")`: a data set from the file that others published."""
+    return lambda name: pd.read_csv(outside(f"impact/{name}.csv"))
+
+
+@pytest.fixture(scope="session")
+def published(outside_table: Callable[[str], pd.DataFrame]) -> Callable[[str], pd.DataFrame]:
+    """`published("grunfeld")`: a data set written by others, from a package that ships it or else from its file.
+
+    Where neither is at hand the test is skipped by the file's name. Beside each such test stands one on data of our own
+    with a second program.
+    """
+    return lambda name: PACKAGED[name]() if name in PACKAGED else outside_table(name)

@@ -40,26 +40,31 @@ PUBLISHED = {
 }
 
 
-@pytest.fixture
-def moore(published):
-    return published("moore").rename(columns={"partner.status": "partner"})
-
-
-def test_two_way_moore(reference, moore):
+def test_two_way_moore(reference, published):
     expected = reference["anova3_moore"]
+    moore = published("moore").rename(columns={"partner.status": "partner"})
     found = two_way(moore.conformity, moore.fcategory, moore.partner, names=("fcategory", "partner"))
     keys = ("fcategory_F", "partner_F", "inter_F")
     assert [source.f for source in found.sources] == pytest.approx(
         [expected[k] for k in keys], abs=expected["tol"]
     )
     assert found.error.sum_squares == pytest.approx(expected["resid_SS"], abs=expected["tol"])
-
-
-def test_two_way_is_not_treatment_coded(reference, moore):
     wrong = anova_lm(smf.ols("conformity ~ fcategory * partner", moore).fit(), typ=3).loc["partner", "F"]
-    assert wrong == pytest.approx(reference["anova3_moore"]["WRONG_if_treatment_coding_partner_F"], abs=1e-6)
-    found = two_way(moore.conformity, moore.fcategory, moore.partner).sources[1].f
-    assert abs(found - wrong) > 11
+    assert wrong == pytest.approx(expected["WRONG_if_treatment_coding_partner_F"], abs=1e-6)
+    assert abs(found.sources[1].f - wrong) > 11
+
+
+def test_two_way_is_not_treatment_coded():
+    rng = np.random.default_rng(14)
+    frame = pd.DataFrame({"a": rng.integers(0, 3, 60), "b": rng.integers(0, 2, 60)})
+    frame["y"] = rng.normal(size=60) + frame["b"] * (frame["a"] - 0.5)
+    wrong, right = (
+        anova_lm(smf.ols(f"y ~ C(a, {coding}) * C(b, {coding})", frame).fit(), typ=3)["F"].iloc[2]
+        for coding in ("Treatment", "Sum")
+    )
+    found = two_way(frame.y, frame.a, frame.b).sources[1].f
+    assert found == pytest.approx(right)
+    assert abs(found - wrong) > 2
 
 
 def test_two_way_second_program():
@@ -135,10 +140,12 @@ def test_printed_f_rounded_away():
         printed_f(0.1, 1, 0.0004, 10, decimals=3)
 
 
-def test_one_way_second_program(published):
-    warp = published("warpbreaks")
-    found = one_way(warp.breaks, warp.tension)
-    peer = stats.f_oneway(*(warp.breaks[warp.tension == level] for level in "LMH"))
+def test_one_way_second_program():
+    rng = np.random.default_rng(2)
+    group = np.repeat(list("LMH"), [9, 18, 12])
+    counts = rng.poisson(np.repeat([40, 28, 24], [9, 18, 12]))
+    found = one_way(counts, group)
+    peer = stats.f_oneway(*(counts[group == level] for level in "LMH"))
     assert [found.sources[0].f, found.sources[0].p_value] == pytest.approx([peer.statistic, peer.pvalue])
 
 
@@ -222,6 +229,17 @@ def test_mann_whitney_warpbreaks(reference, published):
     found = mann_whitney(warp.breaks, warp.wool, continuity=False)
     assert found.statistic == expected["W"]
     assert found.p_value == pytest.approx(expected["p_no_cc"], abs=5e-8)  # seven decimals printed
+
+
+@pytest.mark.parametrize("continuity", [True, False])
+def test_mann_whitney_with_ties_second_program(continuity):
+    rng = np.random.default_rng(6)
+    group, counts = np.repeat(["A", "B"], [25, 31]), rng.poisson(6, 56)
+    peer = stats.mannwhitneyu(
+        counts[group == "A"], counts[group == "B"], use_continuity=continuity, method="asymptotic"
+    )
+    found = mann_whitney(counts, group, continuity=continuity)
+    assert (found.statistic, found.p_value) == pytest.approx((peer.statistic, peer.pvalue))
 
 
 def test_mann_whitney_same_people_before_and_after():

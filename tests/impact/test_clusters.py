@@ -93,10 +93,9 @@ def test_grunfeld_matches_clubsandwich_and_enumeration(
             assert value == pytest.approx(expected[key][place], abs=expected["tol"]), (name, key)
 
 
-def test_mortality_without_weights_matches_clubsandwich(
-    published: Published, reference: dict[str, Any]
-) -> None:
-    fitted = fit(sums_of(published("mv"), "mrate", ["legal", "beertaxa"], ["state", "year"], "state"))
+def test_mortality_matches_clubsandwich(published: Published, reference: dict[str, Any]) -> None:
+    frame = published("mv")
+    fitted = fit(sums_of(frame, "mrate", ["legal", "beertaxa"], ["state", "year"], "state"))
     for name in ("legal", "beertaxa"):
         second = cr2(fitted, name)
         found = [
@@ -108,11 +107,7 @@ def test_mortality_without_weights_matches_clubsandwich(
         assert found == pytest.approx(
             reference["cr_mortality_unweighted"][name], abs=reference["cr_mortality_unweighted"]["tol"]
         )
-
-
-def test_mortality_with_population_weights_matches_clubsandwich(published: Published) -> None:
-    # printed in the requirements to two digits: 7.78, 2.13, 8.52; the digits are those of a dense computation below
-    frame = published("mv")
+    # with weights of population, printed to two digits: 7.78, 2.13, 8.52; the others are those of a dense computation below
     fitted = fit(
         sums_of(frame, "mrate", ["legal", "beertaxa"], ["state", "year"], "state", weight=frame["pop"])
     )

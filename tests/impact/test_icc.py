@@ -1,4 +1,4 @@
-"""Dyestuff and cbpp, a case by hand, and what a correlation cannot be computed from."""
+"""Dyestuff, analysis of variance by a second program, a case by hand, and what a correlation cannot be computed from."""
 
 from __future__ import annotations
 
@@ -23,13 +23,32 @@ def test_dyestuff_equals_analysis_of_variance(reference, published):
     assert found.notes == ()
 
 
-def test_cbpp_binary_with_n0_and_mean_size(reference, published):
-    expected = reference["icc_cbpp_binary"]
-    herds = published("cbpp").groupby("herd")[["incidence", "size"]].sum()
-    found = anova_icc_of_counts(herds["incidence"], herds["size"])
-    assert found.icc.value == pytest.approx(expected["icc_n0"], abs=expected["tol"])
-    assert found.icc_mean_size.value == pytest.approx(expected["icc_nbar"], abs=expected["tol"])
-    assert found.size_n0 == pytest.approx(expected["n0"], abs=expected["tol"])
+def test_equal_clusters_equal_analysis_of_variance():
+    r = np.random.default_rng(8)
+    batch = np.repeat(list("ABCDEF"), 5)
+    y = 1500 + np.repeat(r.normal(0, 40, 6), 5) + r.normal(0, 50, 30)
+    found = anova_icc(y, batch)
+    second = stats.f_oneway(*(y[batch == letter] for letter in "ABCDEF"))
+    assert (found.f, found.icc.p_value) == pytest.approx((second.statistic, second.pvalue), rel=1e-9)
+    within = np.mean([y[batch == letter].var(ddof=1) for letter in "ABCDEF"])
+    between = np.var([y[batch == letter].mean() for letter in "ABCDEF"], ddof=1) - within / 5
+    assert (found.variance_between, found.variance_within) == pytest.approx((between, within), rel=1e-9)
+    assert found.icc.value == pytest.approx(between / (between + within), rel=1e-9)
+    assert found.notes == ()
+
+
+def test_counts_with_n0_and_mean_size():
+    # the formula on rows, beside the function that never makes them
+    r = np.random.default_rng(15)
+    sizes = r.integers(20, 90, 15)
+    events = r.binomial(sizes, r.beta(2, 12, 15))
+    herds = [np.repeat([1.0, 0.0], [a, n - a]) for a, n in zip(events, sizes, strict=True)]
+    f = stats.f_oneway(*herds).statistic
+    n0 = (sizes.sum() - (sizes**2).sum() / sizes.sum()) / 14
+    found = anova_icc_of_counts(events, sizes)
+    assert found.size_n0 == pytest.approx(n0, rel=1e-12)
+    assert found.icc.value == pytest.approx((f - 1) / (f - 1 + n0), rel=1e-9)
+    assert found.icc_mean_size.value == pytest.approx((f - 1) / (f - 1 + sizes.mean()), rel=1e-9)
     assert "unequal_sizes" in [note.code for note in found.notes]
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 import statsmodels.formula.api as smf
+from statsmodels.stats.anova import anova_lm
 
 from impact.errors import BadData, NotIdentified
 from impact.mixed import linear_mixed
@@ -85,8 +86,22 @@ def test_persons_within_clusters_equal_statsmodels(method):
     assert (fit.n_persons, fit.n_clusters, fit.n_rows) == (frame["person"].nunique(), 4, len(frame))
 
 
-def test_balanced_clusters_equal_analysis_of_variance(published):
-    # REML on a balanced one-way layout: variances by mean squares (dyestuff: 1764.05 and 2451.25).
+def test_balanced_clusters_equal_analysis_of_variance():
+    # REML on a balanced one-way layout: variances by mean squares.
+    r = np.random.default_rng(8)
+    batch, y = np.repeat(np.arange(6), 5), np.repeat(r.normal(0, 40, 6), 5) + r.normal(1500, 50, 30)
+    table = anova_lm(smf.ols("y ~ C(batch)", pd.DataFrame({"y": y, "batch": batch})).fit())["mean_sq"]
+    within, between = table["Residual"], (table["C(batch)"] - table["Residual"]) / 5
+    assert between > 0
+    fit = linear_mixed(y, np.ones((30, 1)), batch, names=["one"])
+    assert (fit.sd_cluster**2, fit.sd_residual**2) == pytest.approx((between, within), rel=1e-5)
+    assert fit.coefficients == pytest.approx([y.mean()])
+    assert fit.covariance[0, 0] == pytest.approx((between + within / 5) / 6, rel=1e-5)
+    assert fit.icc == pytest.approx(between / (between + within), rel=1e-5)
+
+
+def test_dyestuff_equals_analysis_of_variance(published):
+    # printed: 1764.05 and 2451.25
     dyes = published("dyestuff")
     fit = linear_mixed(dyes["Yield"], np.ones((30, 1)), dyes["Batch"], names=["one"])
     assert fit.sd_cluster**2 == pytest.approx(1764.05, abs=0.02)

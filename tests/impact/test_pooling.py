@@ -10,7 +10,7 @@ def codes(found):
     return {note.code for note in found.notes}
 
 
-def test_inverse_variance_bcg(reference, published):
+def test_bcg(reference, published):
     expected, bcg = reference["pool_bcg"], published("bcg")
     found = inverse_variance(bcg.yi, np.sqrt(bcg.vi), correlation=0)
     assert [found.estimate.value, found.estimate.std_error] == pytest.approx(
@@ -18,16 +18,23 @@ def test_inverse_variance_bcg(reference, published):
     )
     assert found.q == pytest.approx(expected["Q"], abs=5e-5)  # printed with four decimals
     assert found.q_df == 12
-
-
-def test_dersimonian_laird_bcg(reference, published):
-    expected, bcg = reference["pool_bcg"], published("bcg")
     found = dersimonian_laird(bcg.yi, np.sqrt(bcg.vi))
     assert [found.estimate.value, found.estimate.std_error] == pytest.approx(
         expected["dl"], abs=expected["tol"]
     )
     assert found.tau_squared == pytest.approx(expected["tau2"], abs=expected["tol"])
     assert sum(found.weights) == pytest.approx(1)
+
+
+def test_inverse_variance_second_program():
+    rng = np.random.default_rng(2)
+    values, errors = rng.normal(0, 1, 9), rng.uniform(0.2, 0.9, 9)
+    peer = combine_effects(values, errors**2)
+    found = inverse_variance(values, errors, correlation=0)
+    assert [found.estimate.value, found.estimate.std_error] == pytest.approx(
+        peer.summary_frame().loc["fixed effect", ["eff", "sd_eff"]].tolist()
+    )
+    assert (found.q, found.q_df) == (pytest.approx(peer.q), 8)
 
 
 def test_dersimonian_laird_second_program():
