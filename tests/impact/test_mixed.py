@@ -101,7 +101,7 @@ def test_balanced_clusters_equal_analysis_of_variance():
 
 
 def test_dyestuff_equals_analysis_of_variance(published):
-    # printed: 1764.05 and 2451.25
+    # The two variances are those that R prints.
     dyes = published("dyestuff")
     fit = linear_mixed(dyes["Yield"], np.ones((30, 1)), dyes["Batch"], names=["one"])
     assert fit.sd_cluster**2 == pytest.approx(1764.05, abs=0.02)

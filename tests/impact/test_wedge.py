@@ -8,10 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
+from scipy import special
 
 from impact import wedge
 from impact.errors import BadData, NotIdentified
 from impact.randomisation import allowed_orders
+from tests.impact import integrated
 
 SITES = ("A", "B", "C", "D", "E")
 STARTS = {site: step for step, site in enumerate(SITES, start=1)}
@@ -41,53 +43,98 @@ def prepared(**options):
     return wedge.prepare(y, site, period, treated=treated, covariates=age, names=["age"])
 
 
-def example(published):
-    frame = published("sw_data_example_s")
-    return frame, wedge.prepare(frame["outcome_bin"], frame["cluster"], frame["period"], treated=frame["trt"])
+def columns_of(period, *treatment):
+    """Ones, the periods but the first, and what is given: the model's design, by hand."""
+    parts = [np.ones(len(period)), *(period == t for t in np.unique(period)[1:]), *treatment]
+    return np.column_stack(parts).astype(float)
 
 
-def test_immediate_effect_equals_lme4(reference, published):
-    expected = reference["glmm_sw_example_IT"]
-    found = wedge.immediate(example(published)[1])
-    assert found.effects[0].value == pytest.approx(expected["trt"], abs=expected["tol"])
-    assert found.effects[0].std_error == pytest.approx(expected["se"], abs=expected["tol"])
+def cells(**options):
+    """A trial by rows without covariates, prepared and as it is, and as counts, which scipy is quick with."""
+    y, site, period, treated, _ = trial(sd=0.6, **options)
+    rows = pd.DataFrame({"site": site, "period": period, "treated": treated, "y": y})
+    rows["since"] = (rows["period"] - rows["site"].map(STARTS) + 1).clip(lower=0)
+    by = ["site", "period", "treated", "since"]
+    counts = rows.groupby(by, as_index=False)["y"].agg(events="sum", trials="size")
+    return wedge.prepare(y, site, period, treated=treated), rows, counts
+
+
+def by_scipy(counts, *treatment):
+    """The maximum, with the likelihood of rows, in which events come in one order and not in every one."""
+    found = integrated.maximum(
+        counts["events"],
+        columns_of(counts["period"].to_numpy(), *treatment),
+        counts["site"],
+        trials=counts["trials"],
+        laplace=True,
+    )
+    orders = np.log(special.comb(counts["trials"], counts["events"])).sum()
+    return found._replace(log_likelihood=found.log_likelihood - orders)
+
+
+def test_immediate_effect_equals_scipy():
+    data, _, counts = cells()
+    expected, found = by_scipy(counts, counts["treated"]), wedge.immediate(data)
+    assert found.effects[0].value == pytest.approx(expected.coefficients[-1], abs=5e-5)
+    assert found.effects[0].std_error == pytest.approx(expected.errors[-1], rel=1e-3)
     assert (found.sd_cluster, found.log_likelihood) == pytest.approx(
-        (expected["sd"], expected["ll"]), abs=expected["tol"]
+        (expected.sd, expected.log_likelihood), abs=5e-5
     )
     assert found.unit == "percentage points"
+
+
+def test_time_since_treatment_equals_scipy():
+    data, rows, counts = cells(growth=-0.2)
+    expected = by_scipy(counts, *(counts["since"] == k for k in range(1, 6)))
+    simple = by_scipy(counts, counts["treated"])
+    assert data.exposure.tolist() == rows["since"].tolist()
+    found = wedge.by_exposure(data)
+    *single, average = found.effects
+    assert [effect.value for effect in single] == pytest.approx(expected.coefficients[-5:], abs=5e-5)
+    mean = np.r_[np.zeros(6), np.full(5, 0.2), 0]
+    assert average.name == "time-averaged"
+    assert average.value == pytest.approx(expected.coefficients[-5:].mean(), abs=5e-5)
+    assert average.std_error == pytest.approx(np.sqrt(mean @ expected.covariance @ mean), rel=1e-3)
+    ratio = 2 * (expected.log_likelihood - simple.log_likelihood)
+    assert (found.exposure_test.statistic, found.exposure_test.df) == (pytest.approx(ratio, abs=1e-5), 4)
+    assert "exposure_replaces_treatment" in codes(found)
+
+
+def test_published_example_equals_lme4(reference, published):
+    frame = published("sw_data_example_s")
+    data = wedge.prepare(frame["outcome_bin"], frame["cluster"], frame["period"], treated=frame["trt"])
+    simple = reference["glmm_sw_example_IT"]
+    found = wedge.immediate(data)
+    assert found.effects[0].value == pytest.approx(simple["trt"], abs=simple["tol"])
+    assert found.effects[0].std_error == pytest.approx(simple["se"], abs=simple["tol"])
+    assert (found.sd_cluster, found.log_likelihood) == pytest.approx(
+        (simple["sd"], simple["ll"]), abs=simple["tol"]
+    )
     assert 5 < found.points[0].value < 12  # 0.39 in log-odds near a rate of 0.6
 
-
-def test_time_since_treatment_equals_lme4(reference, published):
     expected = reference["glmm_sw_example_ETI"]
-    frame, data = example(published)
     assert data.exposure.tolist() == frame["s"].tolist()
     found = wedge.by_exposure(data)
     assert [effect.value for effect in found.effects[:-1]] == pytest.approx(
         expected["delta"], abs=expected["tol"]
     )
     average = found.effects[-1]
-    assert (average.name, average.value, average.std_error) == (
-        "time-averaged",
-        pytest.approx(expected["TATE"], abs=expected["tol"]),
-        pytest.approx(expected["se"], abs=expected["tol"]),
+    assert (average.value, average.std_error) == pytest.approx(
+        (expected["TATE"], expected["se"]), abs=expected["tol"]
     )
-    simple = reference["glmm_sw_example_IT"]
     assert found.exposure_test.statistic == pytest.approx(2 * (expected["ll"] - simple["ll"]), abs=1e-4)
-    assert found.exposure_test.df == 4
-    assert "exposure_replaces_treatment" in codes(found)
 
 
-def test_linear_model_equals_statsmodels(published):
-    frame = published("sw_data_example_s")
-    data = wedge.prepare(frame["outcome_cont"], frame["cluster"], frame["period"], treated=frame["trt"])
+def test_linear_model_equals_statsmodels():
+    _, site, period, treated, _ = trial(size=40)
+    r = np.random.default_rng(9)
+    own = dict(zip(SITES, r.normal(0, 0.8, 5), strict=True))
+    y = 2 + 0.1 * period - 0.5 * treated + np.array([own[s] for s in site]) + r.normal(size=len(site))
+    data = wedge.prepare(y, site, period, treated=treated)
     found = wedge.immediate(data, model="linear")
-    x = np.column_stack([np.ones(len(frame)), *(frame["period"] == t for t in range(2, 7)), frame["trt"]])
-    other = sm.MixedLM(frame["outcome_cont"], x.astype(float), groups=frame["cluster"]).fit(
-        method="powell", ftol=1e-14
-    )
-    assert found.effects[0].value == pytest.approx(other.fe_params.iloc[-1], abs=1e-6)
-    assert found.effects[0].std_error == pytest.approx(other.bse_fe.iloc[-1], rel=0.05)  # see test_mixed
+    other = sm.MixedLM(y, columns_of(period, treated), groups=site).fit(method="powell", ftol=1e-14)
+    assert found.effects[0].value == pytest.approx(other.fe_params[-1], abs=1e-6)
+    assert found.effects[0].std_error == pytest.approx(other.bse_fe[-1], rel=0.05)  # see test_mixed
     assert found.unit == "units of the outcome"
     assert found.points[0] == found.effects[0].__class__(**{**vars(found.effects[0]), "name": "treated"})
     growing = wedge.by_exposure(data, model="linear")
