@@ -64,6 +64,11 @@ def user_of(kind: str) -> str | None:
     return USERS[kind]
 
 
+def give(path: Path, user: str | None) -> None:
+    if user:
+        shutil.chown(path, user, pwd.getpwnam(user).pw_gid)
+
+
 def may_enter(folder: Path, user: str) -> bool:
     return subprocess.run(["test", "-x", folder], check=False, **as_user(user)).returncode == 0
 
@@ -122,8 +127,7 @@ class Servers:
         self.stop(kind)  # what is left of one that died in part
         user, home, log = user_of(kind), self.folder.resolve() / kind, self._log(kind)
         home.mkdir(mode=0o700, exist_ok=True)
-        if user:
-            shutil.chown(home, user, pwd.getpwnam(user).pw_gid)
+        give(home, user)
         log.write_bytes(b"")
         n_ports = RECIPES[kind].n_ports
         ports = before.ports if before is not None and are_free(before.ports) else free_ports(n_ports)
@@ -136,6 +140,7 @@ class Servers:
         }
         for name, text in recipe.files.items():
             (home / name).write_text(text)
+            give(home / name, user)
         if recipe.make and not (home / recipe.made).exists():
             self._prepare(kind, recipe, home=home, environment=environment, user=user)
         processes: list[Process] = []
@@ -156,9 +161,8 @@ class Servers:
         for each in reversed(alive):
             each.stop(RECIPES[kind].stopped_by)
         if found is not None:
-            Running(found.url, found.ports, []).write(
-                self._state(kind)
-            )  # the same address next time, if it is free
+            # The same address next time, if it is free then.
+            Running(found.url, found.ports, []).write(self._state(kind))
         return bool(alive)
 
     def _state(self, kind: str) -> Path:
