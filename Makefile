@@ -4,13 +4,14 @@ BIN := .venv/bin
 PORT ?= 8000
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help setup demo test check bench lock services services-stop
+.PHONY: help setup demo test check bench rows lock services services-stop
 
 help:
 	@echo "make demo   install, load the demo studies, start the application at http://localhost:$(PORT)"
 	@echo "make test   run the whole test suite"
 	@echo "make check  lint, types, import contracts, migrations, templates, settings"
 	@echo "make bench  measure the speeds that we promise, each against a peer"
+	@echo "make rows   write the pages that say which test holds which requirement"
 	@echo "make services       install (Debian, root) and start PostgreSQL, Redis and RabbitMQ under var/services, for tests"
 	@echo "make services-stop  stop them again"
 	@echo "make lock   compile requirements.in to requirements.txt"
@@ -46,6 +47,9 @@ check: .venv/installed-dev
 
 bench: .venv/installed-dev
 	$(BIN)/python -m benchmarks
+
+rows: .venv/installed-dev
+	$(BIN)/python -m tests.rows
 
 lock:
 	$(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --output-file requirements.txt requirements.in

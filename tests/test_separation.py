@@ -1,4 +1,4 @@
-"""Members of one site learn nothing of another: no row of it in any page, choice, count or answer (SC-07, V8.2.2).
+"""Members of one site learn nothing of another: no row of it in any page, choice, count or answer.
 
 The world of the access table holds one of everything at site A. Every kind of member, held to site B, walks all of it.
 """
@@ -73,6 +73,7 @@ def shown(signs: dict[str, str], text: str) -> set[str]:
     }
 
 
+@pytest.mark.row("SC-07")
 @pytest.mark.parametrize("role", Role.values)
 def test_no_page_shows_another_sites_rows(world, site_a, member, role):  # noqa: F811 - the fixture named above
     client, signs = member(role), signs_of(site_a)
@@ -89,6 +90,7 @@ def test_no_page_shows_another_sites_rows(world, site_a, member, role):  # noqa:
     assert wrong == []
 
 
+@pytest.mark.row("SC-07", "V8.2.2")
 @pytest.mark.parametrize("role", Role.values)
 def test_no_row_of_another_site_answers_by_its_address(world, site_a, member, role):  # noqa: F811 - the fixture named above
     client = member(role)
@@ -122,6 +124,7 @@ def forms_in(answer: Any) -> list[forms.BaseForm]:
     return list(found.values())
 
 
+@pytest.mark.row("SC-07", "V8.2.2")
 @pytest.mark.parametrize("role", Role.values)
 def test_no_form_takes_another_sites_rows(world, site_a, site_b, member, role):  # noqa: F811 - the fixture named above
     """Every field that chooses among rows refuses the id of each row of the other site, as a POST would give it."""
@@ -151,6 +154,7 @@ def test_no_form_takes_another_sites_rows(world, site_a, site_b, member, role): 
     assert seen or role in {"report_writer", "data_protection_lead"}
 
 
+@pytest.mark.row("SC-07")
 def test_the_audit_trail_is_for_members_of_every_site(world, study, member, lead, login):  # noqa: F811 - the fixture named above
     from ipe.models import AuditEvent, User
 
@@ -162,6 +166,7 @@ def test_the_audit_trail_is_for_members_of_every_site(world, study, member, lead
     assert login(lead).get("/s/trial/settings/audit/").status_code == 200
 
 
+@pytest.mark.row("SC-07")
 def test_a_lead_of_one_site_does_not_change_what_is_the_studys(world, study, member):  # noqa: F811 - the fixture named above
     """Nor sees the counts of all sites that its confirmation pages hold."""
     client = member("evaluation_lead")

@@ -37,6 +37,7 @@ def test_equal_clusters_equal_analysis_of_variance():
     assert found.notes == ()
 
 
+@pytest.mark.row("000-07")
 def test_counts_with_n0_and_mean_size():
     # the formula on rows, beside the function that never makes them
     r = np.random.default_rng(15)
@@ -52,6 +53,7 @@ def test_counts_with_n0_and_mean_size():
     assert "unequal_sizes" in [note.code for note in found.notes]
 
 
+@pytest.mark.row("000-07")
 def test_counts_equal_rows():
     events, sizes = [3, 0, 5], [10, 4, 9]
     rows = np.concatenate([[1] * a + [0] * (n - a) for a, n in zip(events, sizes, strict=True)])

@@ -1,4 +1,4 @@
-"""PS-07 through the acts: whatever a room above anchors stands over exactly the text that each edit predicts."""
+"""Offsets through the acts: whatever a room above anchors stands over exactly the text that each edit predicts."""
 
 from __future__ import annotations
 
@@ -41,6 +41,7 @@ def moves(monkeypatch: pytest.MonkeyPatch) -> list[rooms.Move]:
     return heard
 
 
+@pytest.mark.row("PS-07")
 def test_500_random_steps_move_every_coding_memo_quote_and_turn(
     study, site_a, person, cleared, fieldwork, researcher, moves
 ):
