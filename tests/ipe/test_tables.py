@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
+
 import pytest
+from django.conf import settings
 from django.db import IntegrityError, connection, migrations, models
 from django.db.migrations.state import ProjectState
 from django.db.migrations.writer import OperationWriter
@@ -86,3 +89,13 @@ def test_operation_is_written_into_a_migration_and_says_what_it_does() -> None:
     assert operation.describe() == "Create 2 models"
     assert operation.references_model("Shelf", "ipe")
     assert not operation.references_model("Lamp", "ipe")
+
+
+@pytest.mark.parametrize("room", ["ipe", *(room for room in settings.ROOMS if room != "findings")])
+def test_first_migration_of_a_room_makes_every_table_whole_in_one_step(room: str) -> None:
+    """SQLite would write a table anew for each constraint that is added to it, in every new database."""
+    first, *rest = importlib.import_module(f"{room}.migrations.0001_initial").Migration.operations
+    assert isinstance(first, CreateModels)
+    # What is left over closes a circle of references: it can be empty, so that no table is written anew for it.
+    assert all(isinstance(one, migrations.AddField) for one in rest)
+    assert all(one.field.null or one.field.many_to_many for one in rest)
