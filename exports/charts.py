@@ -11,17 +11,17 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree
-
-import matplotlib
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure as Plot
 
 from exports import bidi, glyphs
 from exports.cleaning import clean
 from exports.showing import shown
 from exports.table import Count, Hidden, Table
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _SVG = "http://www.w3.org/2000/svg"
 # Orange-brown to teal: told apart in the three common colour blindnesses and in grey print.
@@ -67,6 +67,8 @@ def diverging(
 
     Percentages are of the base column. Raises ValueError for a table without rows.
     """
+    import matplotlib  # a quarter of a second, and only where something is drawn
+
     if not table.rows:
         raise ValueError("there is nothing to draw: the table has no rows")
     bars = [_bar(table, number, label, answers) for number in range(len(table.rows))]
@@ -94,8 +96,11 @@ def _number(cell: object) -> int | None:
     return cell if isinstance(cell, int) and not isinstance(cell, bool) else None
 
 
-def _draw(table: Table, bars: Sequence[_Bar], answers: Answers, threshold: float | None) -> Plot:
-    plot = Plot(figsize=(8.2, 1.5 + 0.34 * len(bars)), layout="constrained")
+def _draw(table: Table, bars: Sequence[_Bar], answers: Answers, threshold: float | None) -> Figure:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # as in `diverging`
+    from matplotlib.figure import Figure
+
+    plot = Figure(figsize=(8.2, 1.5 + 0.34 * len(bars)), layout="constrained")
     FigureCanvasAgg(plot)
     ratios = (5, 1) if answers.neutral else (1,)
     grid = plot.subplots(1, len(ratios), sharey=True, width_ratios=ratios, squeeze=False)

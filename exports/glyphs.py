@@ -7,9 +7,6 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-import matplotlib
-from matplotlib.ft2font import FT2Font
-
 Face = Literal["normal", "bold", "italic", "boldItalic"]
 
 _FILES: dict[Face, str] = {
@@ -23,6 +20,8 @@ _INVISIBLE = re.compile("[\ufe00-\ufe0f\u200b-\u200f\u2060\ufeff\u00ad]")
 
 
 def path(face: Face) -> Path:
+    import matplotlib  # a quarter of a second, and only where something is drawn
+
     return Path(matplotlib.get_data_path()) / "fonts" / "ttf" / _FILES[face]
 
 
@@ -49,4 +48,6 @@ def can_slope(text: str) -> bool:
 @cache
 def _drawn_by(face: Face) -> frozenset[int]:
     """Code points up to U+FFFF that a face can draw."""
+    from matplotlib.ft2font import FT2Font  # as in `path`
+
     return frozenset(code for code in FT2Font(str(path(face))).get_charmap() if code <= 0xFFFF)

@@ -11,8 +11,6 @@ from fractions import Fraction
 from math import sqrt
 from statistics import NormalDist
 
-from scipy.stats import beta, hypergeom
-
 
 @dataclass(frozen=True)
 class Interval:
@@ -54,6 +52,8 @@ def wilson(count: int, n: int, *, confidence: float = 0.95) -> Interval:
 
 def clopper_pearson(count: int, n: int, *, confidence: float = 0.95) -> Interval:
     """The exact binomial interval of Clopper and Pearson (Biometrika 1934, 26:404)."""
+    from scipy.stats import beta  # half a second, which no start of the application needs
+
     _check(count, n, confidence)
     tail = (1 - confidence) / 2
     lower = 0.0 if count == 0 else float(beta.ppf(tail, count, n - count + 1))
@@ -78,6 +78,8 @@ def finite_exact(count: int, n: int, population: int, *, confidence: float = 0.9
     Convention: a population count stays when each tail probability (the observed count included) is greater
     than half the allowed error. samplingbook's own convention is one unit wider at either end.
     """
+    from scipy.stats import hypergeom  # as in `clopper_pearson`
+
     _check(count, n, confidence)
     if population < n:
         raise ValueError("the sample cannot be larger than the population")

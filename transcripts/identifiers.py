@@ -62,6 +62,8 @@ class _Word:
 def folded(text: str) -> str:
     """The form in which names are compared: no accents, one case, straight apostrophes and hyphens, single
     spaces."""
+    if text.isascii():  # most words are, and then only one sign has another form
+        return " ".join(text.replace("`", "'").lower().split())
     plain = unicodedata.normalize("NFKD", text.translate(_APOSTROPHES).translate(_HYPHENS))
     bare = "".join(sign for sign in plain if not unicodedata.combining(sign))
     return " ".join(bare.casefold().split())

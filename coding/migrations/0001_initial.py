@@ -8,6 +8,8 @@ import django.db.models.functions.text
 from django.conf import settings
 from django.db import migrations, models
 
+from ipe.tables import CreateModels
+
 
 class Migration(migrations.Migration):
     initial = True
@@ -20,275 +22,788 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.CreateModel(
-            name="Case",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                (
-                    "kind",
-                    models.CharField(
-                        choices=[
-                            ("participant", "Participant"),
-                            ("group", "Focus group or observation"),
-                            ("site", "Site"),
+        CreateModels(
+            [
+                migrations.CreateModel(
+                    name="Case",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(auto_now_add=True)),
+                        (
+                            "kind",
+                            models.CharField(
+                                choices=[
+                                    ("participant", "Participant"),
+                                    ("group", "Focus group or observation"),
+                                    ("site", "Site"),
+                                ],
+                                max_length=12,
+                            ),
+                        ),
+                        ("order", models.PositiveIntegerField(default=0)),
+                        (
+                            "document",
+                            models.ForeignKey(
+                                blank=True,
+                                null=True,
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="cases",
+                                to="transcripts.document",
+                            ),
+                        ),
+                        (
+                            "evaluation",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="cases",
+                                to="ipe.evaluation",
+                            ),
+                        ),
+                        (
+                            "participant",
+                            models.ForeignKey(
+                                blank=True,
+                                null=True,
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="cases",
+                                to="consent.participant",
+                            ),
+                        ),
+                        (
+                            "site",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="cases",
+                                to="ipe.site",
+                            ),
+                        ),
+                        (
+                            "wave",
+                            models.ForeignKey(
+                                blank=True,
+                                null=True,
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="cases",
+                                to="ipe.wave",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "ordering": ("site__order", "order", "created_at"),
+                        "constraints": [
+                            models.CheckConstraint(
+                                condition=models.Q(
+                                    models.Q(
+                                        ("document__isnull", True),
+                                        ("kind", "participant"),
+                                        ("participant__isnull", False),
+                                    ),
+                                    models.Q(
+                                        ("document__isnull", False),
+                                        ("kind", "group"),
+                                        ("participant__isnull", True),
+                                    ),
+                                    models.Q(
+                                        ("document__isnull", True),
+                                        ("kind", "site"),
+                                        ("participant__isnull", True),
+                                    ),
+                                    _connector="OR",
+                                ),
+                                name="case_is_one_thing",
+                                violation_error_message="A case is one participant, one group or one site.",
+                            ),
+                            models.UniqueConstraint(
+                                fields=("participant", "wave"),
+                                name="case_once_per_participant_and_wave",
+                                violation_error_message="This participant already has a row for this wave.",
+                            ),
+                            models.UniqueConstraint(
+                                condition=models.Q(("participant__isnull", False), ("wave__isnull", True)),
+                                fields=("participant",),
+                                name="case_once_per_participant",
+                                violation_error_message="This participant already has a row for all waves.",
+                            ),
+                            models.UniqueConstraint(
+                                fields=("document",),
+                                name="case_once_per_document",
+                                violation_error_message="This group already has a row.",
+                            ),
+                            models.UniqueConstraint(
+                                condition=models.Q(("kind", "site")),
+                                fields=("site", "wave"),
+                                name="case_once_per_site_and_wave",
+                                violation_error_message="This site already has a row for this wave.",
+                            ),
+                            models.UniqueConstraint(
+                                condition=models.Q(("kind", "site"), ("wave__isnull", True)),
+                                fields=("site",),
+                                name="case_once_per_site",
+                                violation_error_message="This site already has a row for all waves.",
+                            ),
                         ],
-                        max_length=12,
-                    ),
+                    },
                 ),
-                ("order", models.PositiveIntegerField(default=0)),
-                (
-                    "document",
-                    models.ForeignKey(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="cases",
-                        to="transcripts.document",
-                    ),
+                migrations.CreateModel(
+                    name="Codebook",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(auto_now_add=True)),
+                        (
+                            "evaluation",
+                            models.OneToOneField(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="codebook",
+                                to="ipe.evaluation",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "abstract": False,
+                    },
                 ),
-                (
-                    "evaluation",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="cases", to="ipe.evaluation"
-                    ),
-                ),
-                (
-                    "participant",
-                    models.ForeignKey(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="cases",
-                        to="consent.participant",
-                    ),
-                ),
-                (
-                    "site",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="cases", to="ipe.site"
-                    ),
-                ),
-                (
-                    "wave",
-                    models.ForeignKey(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="cases",
-                        to="ipe.wave",
-                    ),
-                ),
-            ],
-            options={
-                "ordering": ("site__order", "order", "created_at"),
-            },
-        ),
-        migrations.CreateModel(
-            name="Cell",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("runs", models.JSONField(blank=True, default=list)),
-                (
-                    "state",
-                    models.CharField(
-                        choices=[
-                            ("not_started", "Not started"),
-                            ("draft", "Draft"),
-                            ("charted", "Charted"),
-                            ("reviewed", "Reviewed"),
-                            ("not_raised", "Not raised by participant"),
-                            ("not_applicable", "Not applicable"),
-                            ("not_asked", "Not asked"),
+                migrations.CreateModel(
+                    name="Code",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(auto_now_add=True)),
+                        (
+                            "level",
+                            models.PositiveSmallIntegerField(
+                                choices=[(1, "Theme"), (2, "Subtheme"), (3, "Code")]
+                            ),
+                        ),
+                        ("name", models.CharField(max_length=120)),
+                        ("definition", models.TextField(blank=True, max_length=4000)),
+                        (
+                            "colour",
+                            models.PositiveSmallIntegerField(
+                                validators=[django.core.validators.MaxValueValidator(23)]
+                            ),
+                        ),
+                        ("order", models.PositiveIntegerField(default=0)),
+                        (
+                            "is_codable",
+                            models.BooleanField(default=True, verbose_name="can be applied to text"),
+                        ),
+                        ("retired_at", models.DateTimeField(blank=True, null=True)),
+                        (
+                            "merged_into",
+                            models.ForeignKey(
+                                blank=True,
+                                null=True,
+                                on_delete=django.db.models.deletion.SET_NULL,
+                                related_name="merged_from",
+                                to="coding.code",
+                            ),
+                        ),
+                        (
+                            "parent",
+                            models.ForeignKey(
+                                blank=True,
+                                null=True,
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="children",
+                                to="coding.code",
+                            ),
+                        ),
+                        (
+                            "codebook",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="codes",
+                                to="coding.codebook",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "ordering": ("level", "order", "name"),
+                        "constraints": [
+                            models.UniqueConstraint(
+                                django.db.models.functions.text.Lower("name"),
+                                models.F("parent"),
+                                condition=models.Q(("retired_at__isnull", True)),
+                                name="code_name_once_among_siblings",
+                                violation_error_message="There is already a code of this name here.",
+                            ),
+                            models.UniqueConstraint(
+                                django.db.models.functions.text.Lower("name"),
+                                models.F("codebook"),
+                                condition=models.Q(("parent__isnull", True), ("retired_at__isnull", True)),
+                                name="theme_name_once",
+                                violation_error_message="There is already a theme of this name.",
+                            ),
+                            models.CheckConstraint(
+                                condition=models.Q(
+                                    models.Q(("level", 1), ("parent__isnull", True)),
+                                    models.Q(("level__in", (2, 3)), ("parent__isnull", False)),
+                                    _connector="OR",
+                                ),
+                                name="code_level_fits_parent",
+                                violation_error_message="A theme stands at the top; subthemes and codes stand under one.",
+                            ),
+                            models.CheckConstraint(
+                                condition=models.Q(("colour__lt", 24)),
+                                name="code_colour_is_in_palette",
+                                violation_error_message="Choose one of the palette's colours.",
+                            ),
                         ],
-                        default="not_started",
-                        max_length=14,
-                    ),
+                    },
                 ),
-                ("version", models.PositiveIntegerField(default=0)),
-                ("evidence", models.JSONField(blank=True, default=list)),
-                ("charted_at", models.DateTimeField(blank=True, null=True)),
-                ("updated_at", models.DateTimeField(blank=True, null=True)),
-                (
-                    "case",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="cells", to="coding.case"
-                    ),
+                migrations.CreateModel(
+                    name="CodeRevision",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(auto_now_add=True)),
+                        ("name", models.CharField(max_length=120)),
+                        ("definition", models.TextField(blank=True)),
+                        ("colour", models.PositiveSmallIntegerField()),
+                        ("is_codable", models.BooleanField()),
+                        ("reason", models.CharField(blank=True, max_length=200)),
+                        (
+                            "by",
+                            models.ForeignKey(
+                                help_text="Empty for what came with the protocol.",
+                                null=True,
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="+",
+                                to=settings.AUTH_USER_MODEL,
+                            ),
+                        ),
+                        (
+                            "code",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="revisions",
+                                to="coding.code",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "ordering": ("created_at",),
+                    },
                 ),
-                (
-                    "updated_by",
-                    models.ForeignKey(
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-            ],
-        ),
-        migrations.CreateModel(
-            name="CellHistory",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("version", models.PositiveIntegerField()),
-                ("runs", models.JSONField(blank=True, default=list)),
-                (
-                    "state",
-                    models.CharField(
-                        choices=[
-                            ("not_started", "Not started"),
-                            ("draft", "Draft"),
-                            ("charted", "Charted"),
-                            ("reviewed", "Reviewed"),
-                            ("not_raised", "Not raised by participant"),
-                            ("not_applicable", "Not applicable"),
-                            ("not_asked", "Not asked"),
+                migrations.CreateModel(
+                    name="Coding",
+                    fields=[
+                        (
+                            "id",
+                            models.BigAutoField(
+                                auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                            ),
+                        ),
+                        ("start", models.PositiveIntegerField()),
+                        ("end", models.PositiveIntegerField()),
+                        ("changed_at", models.DateTimeField()),
+                        (
+                            "code",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="codings",
+                                to="coding.code",
+                            ),
+                        ),
+                        (
+                            "coder",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="codings",
+                                to=settings.AUTH_USER_MODEL,
+                            ),
+                        ),
+                        (
+                            "version",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="codings",
+                                to="transcripts.version",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "ordering": ("version", "start", "end", "id"),
+                        "indexes": [models.Index(fields=["version", "start"], name="coding_by_place")],
+                        "constraints": [
+                            models.CheckConstraint(
+                                condition=models.Q(("start__lt", models.F("end"))),
+                                name="coding_not_empty",
+                                violation_error_message="Select at least one character.",
+                            ),
+                            models.UniqueConstraint(
+                                fields=("version", "start", "end", "code", "coder"),
+                                name="coding_once",
+                                violation_error_message="You have already given this passage this code.",
+                            ),
                         ],
-                        max_length=14,
-                    ),
+                    },
                 ),
-                (
-                    "by",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
+                migrations.CreateModel(
+                    name="CodingEvent",
+                    fields=[
+                        (
+                            "id",
+                            models.BigAutoField(
+                                auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                            ),
+                        ),
+                        ("at", models.DateTimeField()),
+                        (
+                            "kind",
+                            models.CharField(
+                                choices=[("do", "Done"), ("undo", "Undone"), ("redo", "Done again")],
+                                default="do",
+                                max_length=4,
+                            ),
+                        ),
+                        (
+                            "verb",
+                            models.CharField(
+                                choices=[
+                                    ("apply", "Applied a code"),
+                                    ("remove", "Removed a coding"),
+                                    ("recode", "Changed the code"),
+                                    ("resize", "Changed the passage"),
+                                    ("code_add", "Added a code"),
+                                    ("code_rename", "Renamed a code"),
+                                    ("code_move", "Moved a code"),
+                                    ("code_merge", "Merged codes"),
+                                    ("code_retire", "Removed a code"),
+                                ],
+                                max_length=12,
+                            ),
+                        ),
+                        ("before", models.JSONField(default=dict)),
+                        ("after", models.JSONField(default=dict)),
+                        (
+                            "evaluation",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="+",
+                                to="ipe.evaluation",
+                            ),
+                        ),
+                        (
+                            "of",
+                            models.ForeignKey(
+                                null=True,
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="answers",
+                                to="coding.codingevent",
+                            ),
+                        ),
+                        (
+                            "user",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="+",
+                                to=settings.AUTH_USER_MODEL,
+                            ),
+                        ),
+                        (
+                            "version",
+                            models.ForeignKey(
+                                null=True,
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="+",
+                                to="transcripts.version",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "ordering": ("id",),
+                        "indexes": [models.Index(fields=["user", "version", "id"], name="event_of_user")],
+                        "constraints": [
+                            models.CheckConstraint(
+                                condition=models.Q(
+                                    models.Q(("kind", "do"), ("of__isnull", True)),
+                                    models.Q(models.Q(("kind", "do"), _negated=True), ("of__isnull", False)),
+                                    _connector="OR",
+                                ),
+                                name="event_undoes_something",
+                            )
+                        ],
+                    },
                 ),
-                (
-                    "cell",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="history", to="coding.cell"
-                    ),
+                migrations.CreateModel(
+                    name="Matrix",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(auto_now_add=True)),
+                        (
+                            "theme",
+                            models.OneToOneField(
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="matrix",
+                                to="coding.code",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "ordering": ("theme__order", "theme__name"),
+                    },
+                ),
+                migrations.CreateModel(
+                    name="Column",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(auto_now_add=True)),
+                        ("order", models.PositiveIntegerField(default=0)),
+                        (
+                            "subtheme",
+                            models.ForeignKey(
+                                blank=True,
+                                null=True,
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="columns",
+                                to="coding.code",
+                            ),
+                        ),
+                        (
+                            "matrix",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="columns",
+                                to="coding.matrix",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "ordering": ("order", "created_at"),
+                        "constraints": [
+                            models.UniqueConstraint(
+                                fields=("matrix", "subtheme"),
+                                name="column_once_per_subtheme",
+                                violation_error_message="This subtheme already has a column.",
+                            ),
+                            models.UniqueConstraint(
+                                condition=models.Q(("subtheme__isnull", True)),
+                                fields=("matrix",),
+                                name="column_other_once",
+                                violation_error_message="The matrix already has a column for what emerged.",
+                            ),
+                        ],
+                    },
+                ),
+                migrations.CreateModel(
+                    name="Cell",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(auto_now_add=True)),
+                        ("runs", models.JSONField(blank=True, default=list)),
+                        (
+                            "state",
+                            models.CharField(
+                                choices=[
+                                    ("not_started", "Not started"),
+                                    ("draft", "Draft"),
+                                    ("charted", "Charted"),
+                                    ("reviewed", "Reviewed"),
+                                    ("not_raised", "Not raised by participant"),
+                                    ("not_applicable", "Not applicable"),
+                                    ("not_asked", "Not asked"),
+                                ],
+                                default="not_started",
+                                max_length=14,
+                            ),
+                        ),
+                        ("version", models.PositiveIntegerField(default=0)),
+                        ("evidence", models.JSONField(blank=True, default=list)),
+                        ("charted_at", models.DateTimeField(blank=True, null=True)),
+                        ("updated_at", models.DateTimeField(blank=True, null=True)),
+                        (
+                            "case",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="cells",
+                                to="coding.case",
+                            ),
+                        ),
+                        (
+                            "updated_by",
+                            models.ForeignKey(
+                                null=True,
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="+",
+                                to=settings.AUTH_USER_MODEL,
+                            ),
+                        ),
+                        (
+                            "column",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="cells",
+                                to="coding.column",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "constraints": [
+                            models.UniqueConstraint(fields=("case", "column"), name="cell_once"),
+                            models.CheckConstraint(
+                                condition=models.Q(
+                                    (
+                                        "state__in",
+                                        [
+                                            "not_started",
+                                            "draft",
+                                            "charted",
+                                            "reviewed",
+                                            "not_raised",
+                                            "not_applicable",
+                                            "not_asked",
+                                        ],
+                                    )
+                                ),
+                                name="cell_state_is_known",
+                                violation_error_message="Choose one of the states.",
+                            ),
+                        ],
+                    },
+                ),
+                migrations.CreateModel(
+                    name="CellHistory",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(auto_now_add=True)),
+                        ("version", models.PositiveIntegerField()),
+                        ("runs", models.JSONField(blank=True, default=list)),
+                        (
+                            "state",
+                            models.CharField(
+                                choices=[
+                                    ("not_started", "Not started"),
+                                    ("draft", "Draft"),
+                                    ("charted", "Charted"),
+                                    ("reviewed", "Reviewed"),
+                                    ("not_raised", "Not raised by participant"),
+                                    ("not_applicable", "Not applicable"),
+                                    ("not_asked", "Not asked"),
+                                ],
+                                max_length=14,
+                            ),
+                        ),
+                        (
+                            "by",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="+",
+                                to=settings.AUTH_USER_MODEL,
+                            ),
+                        ),
+                        (
+                            "cell",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="history",
+                                to="coding.cell",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "ordering": ("-version",),
+                        "constraints": [
+                            models.UniqueConstraint(fields=("cell", "version"), name="cell_history_once")
+                        ],
+                    },
+                ),
+                migrations.CreateModel(
+                    name="Memo",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(auto_now_add=True)),
+                        ("start", models.PositiveIntegerField(blank=True, null=True)),
+                        ("end", models.PositiveIntegerField(blank=True, null=True)),
+                        ("body", models.TextField(max_length=10000)),
+                        (
+                            "author",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="+",
+                                to=settings.AUTH_USER_MODEL,
+                            ),
+                        ),
+                        (
+                            "case",
+                            models.ForeignKey(
+                                blank=True,
+                                null=True,
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="memos",
+                                to="coding.case",
+                            ),
+                        ),
+                        (
+                            "code",
+                            models.ForeignKey(
+                                blank=True,
+                                null=True,
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="memos",
+                                to="coding.code",
+                            ),
+                        ),
+                        (
+                            "evaluation",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="memos",
+                                to="ipe.evaluation",
+                            ),
+                        ),
+                        (
+                            "site",
+                            models.ForeignKey(
+                                blank=True,
+                                null=True,
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="+",
+                                to="ipe.site",
+                            ),
+                        ),
+                        (
+                            "version",
+                            models.ForeignKey(
+                                blank=True,
+                                null=True,
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="memos",
+                                to="transcripts.version",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "ordering": ("-created_at",),
+                        "constraints": [
+                            models.CheckConstraint(
+                                condition=models.Q(
+                                    models.Q(
+                                        ("case__isnull", True),
+                                        ("code__isnull", True),
+                                        ("version__isnull", False),
+                                    ),
+                                    models.Q(
+                                        ("case__isnull", True),
+                                        ("code__isnull", False),
+                                        ("version__isnull", True),
+                                    ),
+                                    models.Q(
+                                        ("case__isnull", False),
+                                        ("code__isnull", True),
+                                        ("version__isnull", True),
+                                    ),
+                                    _connector="OR",
+                                ),
+                                name="memo_on_one_thing",
+                                violation_error_message="A memo belongs to one passage, one code or one case.",
+                            ),
+                            models.CheckConstraint(
+                                condition=models.Q(
+                                    ("version__isnull", True),
+                                    models.Q(("end__gt", models.F("start")), ("start__isnull", False)),
+                                    _connector="OR",
+                                ),
+                                name="memo_passage_not_empty",
+                                violation_error_message="Select at least one character.",
+                            ),
+                        ],
+                    },
+                ),
+                migrations.CreateModel(
+                    name="QuoteLink",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(auto_now_add=True)),
+                        ("start", models.PositiveIntegerField()),
+                        ("end", models.PositiveIntegerField()),
+                        (
+                            "cell",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="quotes",
+                                to="coding.cell",
+                            ),
+                        ),
+                        (
+                            "coding",
+                            models.ForeignKey(
+                                blank=True,
+                                null=True,
+                                on_delete=django.db.models.deletion.SET_NULL,
+                                related_name="quotes",
+                                to="coding.coding",
+                            ),
+                        ),
+                        (
+                            "version",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="quotes",
+                                to="transcripts.version",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "ordering": ("created_at",),
+                        "constraints": [
+                            models.CheckConstraint(
+                                condition=models.Q(("start__lt", models.F("end"))),
+                                name="quote_not_empty",
+                                violation_error_message="Select at least one character.",
+                            )
+                        ],
+                    },
                 ),
             ],
-            options={
-                "ordering": ("-version",),
-            },
-        ),
-        migrations.CreateModel(
-            name="Codebook",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                (
-                    "evaluation",
-                    models.OneToOneField(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="codebook",
-                        to="ipe.evaluation",
-                    ),
-                ),
-            ],
-            options={
-                "abstract": False,
-            },
-        ),
-        migrations.CreateModel(
-            name="Code",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                (
-                    "level",
-                    models.PositiveSmallIntegerField(choices=[(1, "Theme"), (2, "Subtheme"), (3, "Code")]),
-                ),
-                ("name", models.CharField(max_length=120)),
-                ("definition", models.TextField(blank=True, max_length=4000)),
-                (
-                    "colour",
-                    models.PositiveSmallIntegerField(
-                        validators=[django.core.validators.MaxValueValidator(23)]
-                    ),
-                ),
-                ("order", models.PositiveIntegerField(default=0)),
-                ("is_codable", models.BooleanField(default=True, verbose_name="can be applied to text")),
-                ("retired_at", models.DateTimeField(blank=True, null=True)),
-                (
-                    "merged_into",
-                    models.ForeignKey(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
-                        related_name="merged_from",
-                        to="coding.code",
-                    ),
-                ),
-                (
-                    "parent",
-                    models.ForeignKey(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="children",
-                        to="coding.code",
-                    ),
-                ),
-                (
-                    "codebook",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="codes",
-                        to="coding.codebook",
-                    ),
-                ),
-            ],
-            options={
-                "ordering": ("level", "order", "name"),
-            },
-        ),
-        migrations.CreateModel(
-            name="CodeRevision",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("name", models.CharField(max_length=120)),
-                ("definition", models.TextField(blank=True)),
-                ("colour", models.PositiveSmallIntegerField()),
-                ("is_codable", models.BooleanField()),
-                ("reason", models.CharField(blank=True, max_length=200)),
-                (
-                    "by",
-                    models.ForeignKey(
-                        help_text="Empty for what came with the protocol.",
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                (
-                    "code",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="revisions",
-                        to="coding.code",
-                    ),
-                ),
-            ],
-            options={
-                "ordering": ("created_at",),
-            },
         ),
         migrations.AddField(
             model_name="code",
@@ -299,497 +814,6 @@ class Migration(migrations.Migration):
                 on_delete=django.db.models.deletion.SET_NULL,
                 related_name="+",
                 to="coding.coderevision",
-            ),
-        ),
-        migrations.CreateModel(
-            name="Coding",
-            fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
-                ("start", models.PositiveIntegerField()),
-                ("end", models.PositiveIntegerField()),
-                ("changed_at", models.DateTimeField()),
-                (
-                    "code",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="codings", to="coding.code"
-                    ),
-                ),
-                (
-                    "coder",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="codings",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                (
-                    "version",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="codings",
-                        to="transcripts.version",
-                    ),
-                ),
-            ],
-            options={
-                "ordering": ("version", "start", "end", "id"),
-            },
-        ),
-        migrations.CreateModel(
-            name="CodingEvent",
-            fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
-                ("at", models.DateTimeField()),
-                (
-                    "kind",
-                    models.CharField(
-                        choices=[("do", "Done"), ("undo", "Undone"), ("redo", "Done again")],
-                        default="do",
-                        max_length=4,
-                    ),
-                ),
-                (
-                    "verb",
-                    models.CharField(
-                        choices=[
-                            ("apply", "Applied a code"),
-                            ("remove", "Removed a coding"),
-                            ("recode", "Changed the code"),
-                            ("resize", "Changed the passage"),
-                            ("code_add", "Added a code"),
-                            ("code_rename", "Renamed a code"),
-                            ("code_move", "Moved a code"),
-                            ("code_merge", "Merged codes"),
-                            ("code_retire", "Removed a code"),
-                        ],
-                        max_length=12,
-                    ),
-                ),
-                ("before", models.JSONField(default=dict)),
-                ("after", models.JSONField(default=dict)),
-                (
-                    "evaluation",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="ipe.evaluation"
-                    ),
-                ),
-                (
-                    "of",
-                    models.ForeignKey(
-                        null=True,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="answers",
-                        to="coding.codingevent",
-                    ),
-                ),
-                (
-                    "user",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                (
-                    "version",
-                    models.ForeignKey(
-                        null=True,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="+",
-                        to="transcripts.version",
-                    ),
-                ),
-            ],
-            options={
-                "ordering": ("id",),
-            },
-        ),
-        migrations.CreateModel(
-            name="Column",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("order", models.PositiveIntegerField(default=0)),
-                (
-                    "subtheme",
-                    models.ForeignKey(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="columns",
-                        to="coding.code",
-                    ),
-                ),
-            ],
-            options={
-                "ordering": ("order", "created_at"),
-            },
-        ),
-        migrations.AddField(
-            model_name="cell",
-            name="column",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.CASCADE, related_name="cells", to="coding.column"
-            ),
-        ),
-        migrations.CreateModel(
-            name="Matrix",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                (
-                    "theme",
-                    models.OneToOneField(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="matrix", to="coding.code"
-                    ),
-                ),
-            ],
-            options={
-                "ordering": ("theme__order", "theme__name"),
-            },
-        ),
-        migrations.AddField(
-            model_name="column",
-            name="matrix",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.CASCADE, related_name="columns", to="coding.matrix"
-            ),
-        ),
-        migrations.CreateModel(
-            name="Memo",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("start", models.PositiveIntegerField(blank=True, null=True)),
-                ("end", models.PositiveIntegerField(blank=True, null=True)),
-                ("body", models.TextField(max_length=10000)),
-                (
-                    "author",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                (
-                    "case",
-                    models.ForeignKey(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="memos",
-                        to="coding.case",
-                    ),
-                ),
-                (
-                    "code",
-                    models.ForeignKey(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="memos",
-                        to="coding.code",
-                    ),
-                ),
-                (
-                    "evaluation",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="memos", to="ipe.evaluation"
-                    ),
-                ),
-                (
-                    "site",
-                    models.ForeignKey(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="+",
-                        to="ipe.site",
-                    ),
-                ),
-                (
-                    "version",
-                    models.ForeignKey(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="memos",
-                        to="transcripts.version",
-                    ),
-                ),
-            ],
-            options={
-                "ordering": ("-created_at",),
-            },
-        ),
-        migrations.CreateModel(
-            name="QuoteLink",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("start", models.PositiveIntegerField()),
-                ("end", models.PositiveIntegerField()),
-                (
-                    "cell",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="quotes", to="coding.cell"
-                    ),
-                ),
-                (
-                    "coding",
-                    models.ForeignKey(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
-                        related_name="quotes",
-                        to="coding.coding",
-                    ),
-                ),
-                (
-                    "version",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="quotes",
-                        to="transcripts.version",
-                    ),
-                ),
-            ],
-            options={
-                "ordering": ("created_at",),
-            },
-        ),
-        migrations.AddConstraint(
-            model_name="case",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(
-                        ("document__isnull", True), ("kind", "participant"), ("participant__isnull", False)
-                    ),
-                    models.Q(("document__isnull", False), ("kind", "group"), ("participant__isnull", True)),
-                    models.Q(("document__isnull", True), ("kind", "site"), ("participant__isnull", True)),
-                    _connector="OR",
-                ),
-                name="case_is_one_thing",
-                violation_error_message="A case is one participant, one group or one site.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="case",
-            constraint=models.UniqueConstraint(
-                fields=("participant", "wave"),
-                name="case_once_per_participant_and_wave",
-                violation_error_message="This participant already has a row for this wave.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="case",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("participant__isnull", False), ("wave__isnull", True)),
-                fields=("participant",),
-                name="case_once_per_participant",
-                violation_error_message="This participant already has a row for all waves.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="case",
-            constraint=models.UniqueConstraint(
-                fields=("document",),
-                name="case_once_per_document",
-                violation_error_message="This group already has a row.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="case",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("kind", "site")),
-                fields=("site", "wave"),
-                name="case_once_per_site_and_wave",
-                violation_error_message="This site already has a row for this wave.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="case",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("kind", "site"), ("wave__isnull", True)),
-                fields=("site",),
-                name="case_once_per_site",
-                violation_error_message="This site already has a row for all waves.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="cellhistory",
-            constraint=models.UniqueConstraint(fields=("cell", "version"), name="cell_history_once"),
-        ),
-        migrations.AddConstraint(
-            model_name="code",
-            constraint=models.UniqueConstraint(
-                django.db.models.functions.text.Lower("name"),
-                models.F("parent"),
-                condition=models.Q(("retired_at__isnull", True)),
-                name="code_name_once_among_siblings",
-                violation_error_message="There is already a code of this name here.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="code",
-            constraint=models.UniqueConstraint(
-                django.db.models.functions.text.Lower("name"),
-                models.F("codebook"),
-                condition=models.Q(("parent__isnull", True), ("retired_at__isnull", True)),
-                name="theme_name_once",
-                violation_error_message="There is already a theme of this name.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="code",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("level", 1), ("parent__isnull", True)),
-                    models.Q(("level__in", (2, 3)), ("parent__isnull", False)),
-                    _connector="OR",
-                ),
-                name="code_level_fits_parent",
-                violation_error_message="A theme stands at the top; subthemes and codes stand under one.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="code",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("colour__lt", 24)),
-                name="code_colour_is_in_palette",
-                violation_error_message="Choose one of the palette's colours.",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="coding",
-            index=models.Index(fields=["version", "start"], name="coding_by_place"),
-        ),
-        migrations.AddConstraint(
-            model_name="coding",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("start__lt", models.F("end"))),
-                name="coding_not_empty",
-                violation_error_message="Select at least one character.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="coding",
-            constraint=models.UniqueConstraint(
-                fields=("version", "start", "end", "code", "coder"),
-                name="coding_once",
-                violation_error_message="You have already given this passage this code.",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="codingevent",
-            index=models.Index(fields=["user", "version", "id"], name="event_of_user"),
-        ),
-        migrations.AddConstraint(
-            model_name="codingevent",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("kind", "do"), ("of__isnull", True)),
-                    models.Q(models.Q(("kind", "do"), _negated=True), ("of__isnull", False)),
-                    _connector="OR",
-                ),
-                name="event_undoes_something",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="cell",
-            constraint=models.UniqueConstraint(fields=("case", "column"), name="cell_once"),
-        ),
-        migrations.AddConstraint(
-            model_name="cell",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    (
-                        "state__in",
-                        [
-                            "not_started",
-                            "draft",
-                            "charted",
-                            "reviewed",
-                            "not_raised",
-                            "not_applicable",
-                            "not_asked",
-                        ],
-                    )
-                ),
-                name="cell_state_is_known",
-                violation_error_message="Choose one of the states.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="column",
-            constraint=models.UniqueConstraint(
-                fields=("matrix", "subtheme"),
-                name="column_once_per_subtheme",
-                violation_error_message="This subtheme already has a column.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="column",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("subtheme__isnull", True)),
-                fields=("matrix",),
-                name="column_other_once",
-                violation_error_message="The matrix already has a column for what emerged.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="memo",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("case__isnull", True), ("code__isnull", True), ("version__isnull", False)),
-                    models.Q(("case__isnull", True), ("code__isnull", False), ("version__isnull", True)),
-                    models.Q(("case__isnull", False), ("code__isnull", True), ("version__isnull", True)),
-                    _connector="OR",
-                ),
-                name="memo_on_one_thing",
-                violation_error_message="A memo belongs to one passage, one code or one case.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="memo",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("version__isnull", True),
-                    models.Q(("end__gt", models.F("start")), ("start__isnull", False)),
-                    _connector="OR",
-                ),
-                name="memo_passage_not_empty",
-                violation_error_message="Select at least one character.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="quotelink",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("start__lt", models.F("end"))),
-                name="quote_not_empty",
-                violation_error_message="Select at least one character.",
             ),
         ),
     ]

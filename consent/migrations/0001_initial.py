@@ -6,6 +6,8 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
+from ipe.tables import CreateModels
+
 
 class Migration(migrations.Migration):
     initial = True
@@ -16,789 +18,831 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.CreateModel(
-            name="ConsentItem",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                (
-                    "code",
-                    models.CharField(
-                        choices=[
-                            ("take_part", "Taking part"),
-                            ("record", "Being recorded"),
-                            ("quote", "Being quoted"),
-                            ("archive", "Archiving"),
-                            ("recontact", "Being contacted again"),
-                        ],
-                        max_length=20,
-                    ),
-                ),
-                ("wording", models.CharField(max_length=400)),
-                ("order", models.PositiveSmallIntegerField(default=0)),
-            ],
-            options={
-                "ordering": ("order",),
-            },
-        ),
-        migrations.CreateModel(
-            name="DeletionLedger",
-            fields=[
-                ("number", models.BigAutoField(primary_key=True, serialize=False)),
-                ("evaluation_id", models.UUIDField()),
-                ("participant_id", models.UUIDField()),
-                ("withdrawal_id", models.UUIDField(unique=True)),
-                (
-                    "scope",
-                    models.CharField(
-                        choices=[
-                            ("contact", "No further contact"),
-                            ("future", "No further part in the study"),
-                            ("delete", "No further part, and delete what can be deleted"),
-                        ],
-                        max_length=10,
-                    ),
-                ),
-                (
-                    "reason",
-                    models.CharField(
-                        choices=[
-                            ("not_given", "No reason given"),
-                            ("no_time", "No time"),
-                            ("changed_mind", "Changed their mind"),
-                            ("circumstances", "Change of circumstances"),
-                            ("distress", "Distress or burden"),
-                            ("privacy", "Concern about privacy"),
-                            ("responsible_adult", "Asked for by the adult responsible"),
-                        ],
-                        max_length=20,
-                    ),
-                ),
-                ("by_id", models.UUIDField()),
-                ("at", models.DateTimeField()),
-            ],
-            options={
-                "ordering": ("number",),
-            },
-        ),
-        migrations.CreateModel(
-            name="PseudonymSeries",
-            fields=[
-                (
-                    "evaluation",
-                    models.OneToOneField(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        primary_key=True,
-                        related_name="+",
-                        serialize=False,
-                        to="ipe.evaluation",
-                    ),
-                ),
-                ("last_number", models.PositiveIntegerField(default=0)),
-            ],
-        ),
-        migrations.CreateModel(
-            name="Consent",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                (
-                    "signatory",
-                    models.CharField(
-                        choices=[
-                            ("own", "The participant"),
-                            ("parent", "Parent with parental responsibility"),
-                            ("responsible_person", "Another person with parental responsibility"),
-                            ("local_authority", "Local authority under a care order"),
-                            ("carer", "Carer acting for the local authority"),
-                        ],
-                        default="own",
-                        max_length=20,
-                    ),
-                ),
-                (
-                    "mode",
-                    models.CharField(
-                        choices=[
-                            ("paper", "On paper"),
-                            ("electronic", "Electronic signature"),
-                            ("verbal_recorded", "Verbal, recorded"),
-                            ("verbal_witnessed", "Verbal, witnessed"),
-                        ],
-                        max_length=20,
-                    ),
-                ),
-                (
-                    "taken_where",
-                    models.CharField(
-                        choices=[
-                            ("workplace", "At their workplace"),
-                            ("home", "At home"),
-                            ("venue", "At another venue"),
-                            ("telephone", "By telephone"),
-                            ("online", "Online"),
-                            ("post", "By post"),
-                        ],
-                        max_length=20,
-                    ),
-                ),
-                ("taken_at", models.DateTimeField()),
-                ("snapshot_hash", models.CharField(max_length=64)),
-                (
-                    "state",
-                    models.CharField(
-                        choices=[
-                            ("given", "Given"),
-                            ("refused", "Refused"),
-                            ("superseded", "Replaced by a later consent"),
-                            ("withdrawn", "Withdrawn"),
-                            ("process_error", "Set aside: error in the process"),
-                        ],
-                        max_length=20,
-                    ),
-                ),
-                (
-                    "process_error",
-                    models.CharField(
-                        blank=True,
-                        choices=[
-                            ("wrong_version", "The wrong version was used"),
-                            ("wrong_person", "Recorded for the wrong person"),
-                            ("wrong_answer", "An answer was entered wrongly"),
-                            ("not_informed", "The information sheet was not given first"),
-                            ("not_signed", "The form was not signed"),
-                        ],
-                        max_length=20,
-                    ),
-                ),
-                ("ended_at", models.DateTimeField(blank=True, null=True)),
-                ("phases", models.ManyToManyField(related_name="+", to="ipe.phase")),
-                (
-                    "replaced_by",
-                    models.ForeignKey(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
-                        related_name="replaces",
-                        to="consent.consent",
-                    ),
-                ),
-                (
-                    "taken_by",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-            ],
-            options={
-                "ordering": ("-taken_at", "-created_at"),
-            },
-        ),
-        migrations.CreateModel(
-            name="ConsentForm",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("code", models.SlugField(max_length=40)),
-                ("title", models.CharField(max_length=120)),
-                (
-                    "audience",
-                    models.CharField(
-                        choices=[
-                            ("staff", "Staff"),
-                            ("adult", "Adult family members"),
-                            ("young_person", "Young people of 16 and 17"),
-                            ("child", "Children under 16 (assent)"),
-                            ("responsible_adult", "Adult responsible for a child under 16"),
-                        ],
-                        max_length=20,
-                    ),
-                ),
-                (
-                    "evaluation",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="consent_forms",
-                        to="ipe.evaluation",
-                    ),
-                ),
-            ],
-            options={
-                "ordering": ("title",),
-            },
-        ),
-        migrations.CreateModel(
-            name="ConsentAnswer",
-            fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
-                (
-                    "answer",
-                    models.CharField(
-                        choices=[("yes", "Yes"), ("no", "No"), ("not_asked", "Not asked")], max_length=10
-                    ),
-                ),
-                (
-                    "consent",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="answers",
-                        to="consent.consent",
-                    ),
-                ),
-                (
-                    "item",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="answers",
-                        to="consent.consentitem",
-                    ),
-                ),
-            ],
-            options={
-                "ordering": ("item__order",),
-            },
-        ),
-        migrations.CreateModel(
-            name="Family",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("code", models.CharField(max_length=20)),
-                (
-                    "evaluation",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="families",
-                        to="ipe.evaluation",
-                    ),
-                ),
-                (
-                    "site",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="families", to="ipe.site"
-                    ),
-                ),
-            ],
-            options={
-                "verbose_name_plural": "families",
-                "ordering": ("code",),
-            },
-        ),
-        migrations.CreateModel(
-            name="FormVersion",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("number", models.PositiveSmallIntegerField()),
-                ("text", models.TextField()),
-                ("is_live", models.BooleanField(default=False)),
-                (
-                    "requires_reconsent",
-                    models.BooleanField(
-                        default=False, verbose_name="people who signed an earlier version are asked again"
-                    ),
-                ),
-                ("published_at", models.DateTimeField(blank=True, null=True)),
-                ("frozen_at", models.DateTimeField(blank=True, null=True)),
-                (
-                    "form",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="versions",
-                        to="consent.consentform",
-                    ),
-                ),
-            ],
-            options={
-                "ordering": ("form__title", "-number"),
-            },
-        ),
-        migrations.AddField(
-            model_name="consentitem",
-            name="version",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.CASCADE, related_name="items", to="consent.formversion"
-            ),
-        ),
-        migrations.AddField(
-            model_name="consent",
-            name="version",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="consents", to="consent.formversion"
-            ),
-        ),
-        migrations.CreateModel(
-            name="Participant",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("code", models.CharField(max_length=20)),
-                (
-                    "kind",
-                    models.CharField(
-                        choices=[("staff", "Member of staff"), ("family", "Family member")], max_length=10
-                    ),
-                ),
-                (
-                    "age_band",
-                    models.CharField(
-                        choices=[("adult", "18 or over"), ("16_17", "16 or 17"), ("under_16", "Under 16")],
-                        default="adult",
-                        max_length=10,
-                    ),
-                ),
-                (
-                    "recruitment",
-                    models.CharField(
-                        choices=[
-                            ("listed", "Not yet approached"),
-                            ("approached", "Approached"),
-                            ("agreed_to_contact", "Agreed to contact"),
-                            ("informed", "Informed"),
-                            ("consented", "Consented"),
-                            ("declined", "Declined"),
-                        ],
-                        default="listed",
-                        max_length=20,
-                    ),
-                ),
-                (
-                    "status",
-                    models.CharField(
-                        choices=[("active", "Active"), ("withdrawn", "Withdrawn"), ("erased", "Erased")],
-                        default="active",
-                        max_length=10,
-                    ),
-                ),
-                (
-                    "evaluation",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="participants",
-                        to="ipe.evaluation",
-                    ),
-                ),
-                (
-                    "family",
-                    models.ForeignKey(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
-                        related_name="people",
-                        to="consent.family",
-                    ),
-                ),
-                (
-                    "site",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="participants",
-                        to="ipe.site",
-                    ),
-                ),
-            ],
-            options={
-                "ordering": ("code",),
-            },
-        ),
-        migrations.CreateModel(
-            name="Membership",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                (
-                    "group",
-                    models.CharField(
-                        choices=[
-                            ("leaders", "Leaders"),
-                            ("managers", "Managers"),
-                            ("practitioners", "Practitioners"),
-                            ("specialist_adult_practitioners", "Specialist adult practitioners"),
-                            ("parents", "Parents"),
-                            ("young_people", "Young people"),
-                        ],
-                        max_length=40,
-                    ),
-                ),
-                ("role_title", models.CharField(blank=True, max_length=120)),
-                ("teams", models.ManyToManyField(blank=True, related_name="memberships", to="ipe.team")),
-                (
-                    "wave",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="memberships", to="ipe.wave"
-                    ),
-                ),
-                (
-                    "participant",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="memberships",
-                        to="consent.participant",
-                    ),
-                ),
-            ],
-            options={
-                "ordering": ("wave__phase__order",),
-            },
-        ),
-        migrations.CreateModel(
-            name="Contact",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("name_sealed", models.BinaryField(default=b"")),
-                ("phone_sealed", models.BinaryField(default=b"")),
-                ("email_sealed", models.BinaryField(default=b"")),
-                ("address_sealed", models.BinaryField(default=b"")),
-                ("safe_note_sealed", models.BinaryField(default=b"")),
-                ("preference_sealed", models.BinaryField(default=b"")),
-                ("email_index", models.BinaryField(db_index=True, default=b"", max_length=64)),
-                ("phone_index", models.BinaryField(db_index=True, default=b"", max_length=64)),
-                (
-                    "participant",
-                    models.OneToOneField(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="contact",
-                        to="consent.participant",
-                    ),
-                ),
-            ],
-            options={
-                "abstract": False,
-            },
-        ),
-        migrations.AddField(
-            model_name="consent",
-            name="participant",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.CASCADE, related_name="consents", to="consent.participant"
-            ),
-        ),
-        migrations.CreateModel(
-            name="RosterDraft",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                (
-                    "kind",
-                    models.CharField(
-                        choices=[("staff", "Member of staff"), ("family", "Family member")], max_length=10
-                    ),
-                ),
-                (
-                    "group",
-                    models.CharField(
-                        blank=True,
-                        choices=[
-                            ("leaders", "Leaders"),
-                            ("managers", "Managers"),
-                            ("practitioners", "Practitioners"),
-                            ("specialist_adult_practitioners", "Specialist adult practitioners"),
-                            ("parents", "Parents"),
-                            ("young_people", "Young people"),
-                        ],
-                        max_length=40,
-                    ),
-                ),
-                (
-                    "recruitment",
-                    models.CharField(
-                        choices=[
-                            ("listed", "Not yet approached"),
-                            ("approached", "Approached"),
-                            ("agreed_to_contact", "Agreed to contact"),
-                            ("informed", "Informed"),
-                            ("consented", "Consented"),
-                            ("declined", "Declined"),
-                        ],
-                        default="listed",
-                        max_length=20,
-                    ),
-                ),
-                ("rows_sealed", models.BinaryField(default=b"")),
-                (
-                    "evaluation",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="ipe.evaluation"
-                    ),
-                ),
-                (
-                    "made_by",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                (
-                    "site",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="ipe.site"
-                    ),
-                ),
-                (
-                    "wave",
-                    models.ForeignKey(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="+",
-                        to="ipe.wave",
-                    ),
-                ),
-            ],
-            options={
-                "ordering": ("-created_at",),
-            },
-        ),
-        migrations.CreateModel(
-            name="Withdrawal",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                (
-                    "scope",
-                    models.CharField(
-                        choices=[
-                            ("contact", "No further contact"),
-                            ("future", "No further part in the study"),
-                            ("delete", "No further part, and delete what can be deleted"),
-                        ],
-                        max_length=10,
-                    ),
-                ),
-                (
-                    "reason",
-                    models.CharField(
-                        choices=[
-                            ("not_given", "No reason given"),
-                            ("no_time", "No time"),
-                            ("changed_mind", "Changed their mind"),
-                            ("circumstances", "Change of circumstances"),
-                            ("distress", "Distress or burden"),
-                            ("privacy", "Concern about privacy"),
-                            ("responsible_adult", "Asked for by the adult responsible"),
-                        ],
-                        default="not_given",
-                        max_length=20,
-                    ),
-                ),
-                ("cut_off_on", models.DateField(blank=True, null=True)),
-                ("is_after_cut_off", models.BooleanField(default=False)),
-                ("at", models.DateTimeField()),
-                ("counts", models.JSONField(blank=True, default=list)),
-                (
-                    "by",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                (
-                    "participant",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="withdrawals",
-                        to="consent.participant",
-                    ),
-                ),
-            ],
-            options={
-                "ordering": ("-at",),
-            },
-        ),
-        migrations.AddConstraint(
-            model_name="consentform",
-            constraint=models.UniqueConstraint(
-                fields=("evaluation", "code"),
-                name="consent_form_code_once_per_study",
-                violation_error_message="Another consent form of this study has this code.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="consentanswer",
-            constraint=models.UniqueConstraint(
-                fields=("consent", "item"),
-                name="one_answer_per_item",
-                violation_error_message="This item is already answered.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="consentanswer",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("answer__in", ["yes", "no", "not_asked"])),
-                name="consent_answer_is_known",
-                violation_error_message="Answer yes or no.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="family",
-            constraint=models.UniqueConstraint(
-                fields=("evaluation", "code"),
-                name="family_code_once_per_study",
-                violation_error_message="Another family of this study has this code.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="formversion",
-            constraint=models.UniqueConstraint(
-                fields=("form", "number"),
-                name="form_version_number_once",
-                violation_error_message="This form already has a version with this number.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="formversion",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("is_live", True)),
-                fields=("form",),
-                name="form_has_one_live_version",
-                violation_error_message="Only one version of a form can be in use.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="consentitem",
-            constraint=models.UniqueConstraint(
-                fields=("version", "code"),
-                name="consent_item_once_per_version",
-                violation_error_message="Each item can be asked once in a version.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="consentitem",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("code__in", ["take_part", "record", "quote", "archive", "recontact"])),
-                name="consent_item_is_known",
-                violation_error_message="Choose one of the items.",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="participant",
-            index=models.Index(
-                fields=["evaluation", "site", "recruitment"], name="consent_par_evaluat_043fec_idx"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="participant",
-            constraint=models.UniqueConstraint(
-                fields=("evaluation", "code"),
-                name="participant_code_once_per_study",
-                violation_error_message="Another person in this study has this code.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="participant",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    (
-                        "recruitment__in",
-                        ["listed", "approached", "agreed_to_contact", "informed", "consented", "declined"],
-                    )
-                ),
-                name="participant_recruitment_is_known",
-                violation_error_message="Choose one of the recruitment states.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="participant",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("status__in", ["active", "withdrawn", "erased"])),
-                name="participant_status_is_known",
-                violation_error_message="Choose one of the states.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="participant",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("kind", "family"), ("age_band", "adult"), _connector="OR"),
-                name="staff_are_adults",
-                violation_error_message="Members of staff are 18 or over.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="membership",
-            constraint=models.UniqueConstraint(
-                fields=("participant", "wave"),
-                name="membership_once_per_wave",
-                violation_error_message="This person already has a role in this wave.",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="consent",
-            index=models.Index(fields=["participant", "state"], name="consent_con_partici_7822ab_idx"),
-        ),
-        migrations.AddConstraint(
-            model_name="consent",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("state__in", ["given", "refused", "superseded", "withdrawn", "process_error"])
-                ),
-                name="consent_state_is_known",
-                violation_error_message="Choose one of the states of a consent.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="consent",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(
+        CreateModels(
+            [
+                migrations.CreateModel(
+                    name="DeletionLedger",
+                    fields=[
+                        ("number", models.BigAutoField(primary_key=True, serialize=False)),
+                        ("evaluation_id", models.UUIDField()),
+                        ("participant_id", models.UUIDField()),
+                        ("withdrawal_id", models.UUIDField(unique=True)),
                         (
-                            "process_error__in",
-                            ["wrong_version", "wrong_person", "wrong_answer", "not_informed", "not_signed"],
+                            "scope",
+                            models.CharField(
+                                choices=[
+                                    ("contact", "No further contact"),
+                                    ("future", "No further part in the study"),
+                                    ("delete", "No further part, and delete what can be deleted"),
+                                ],
+                                max_length=10,
+                            ),
                         ),
-                        ("state", "process_error"),
-                    ),
-                    models.Q(models.Q(("state", "process_error"), _negated=True), ("process_error", "")),
-                    _connector="OR",
+                        (
+                            "reason",
+                            models.CharField(
+                                choices=[
+                                    ("not_given", "No reason given"),
+                                    ("no_time", "No time"),
+                                    ("changed_mind", "Changed their mind"),
+                                    ("circumstances", "Change of circumstances"),
+                                    ("distress", "Distress or burden"),
+                                    ("privacy", "Concern about privacy"),
+                                    ("responsible_adult", "Asked for by the adult responsible"),
+                                ],
+                                max_length=20,
+                            ),
+                        ),
+                        ("by_id", models.UUIDField()),
+                        ("at", models.DateTimeField()),
+                    ],
+                    options={
+                        "ordering": ("number",),
+                    },
                 ),
-                name="process_error_has_its_reason",
-                violation_error_message="Setting a consent aside needs its reason.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="withdrawal",
-            constraint=models.UniqueConstraint(
-                fields=("participant", "scope"),
-                name="one_withdrawal_per_scope",
-                violation_error_message="This withdrawal is already recorded.",
-            ),
+                migrations.CreateModel(
+                    name="PseudonymSeries",
+                    fields=[
+                        (
+                            "evaluation",
+                            models.OneToOneField(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                primary_key=True,
+                                related_name="+",
+                                serialize=False,
+                                to="ipe.evaluation",
+                            ),
+                        ),
+                        ("last_number", models.PositiveIntegerField(default=0)),
+                    ],
+                ),
+                migrations.CreateModel(
+                    name="ConsentForm",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(auto_now_add=True)),
+                        ("code", models.SlugField(max_length=40)),
+                        ("title", models.CharField(max_length=120)),
+                        (
+                            "audience",
+                            models.CharField(
+                                choices=[
+                                    ("staff", "Staff"),
+                                    ("adult", "Adult family members"),
+                                    ("young_person", "Young people of 16 and 17"),
+                                    ("child", "Children under 16 (assent)"),
+                                    ("responsible_adult", "Adult responsible for a child under 16"),
+                                ],
+                                max_length=20,
+                            ),
+                        ),
+                        (
+                            "evaluation",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="consent_forms",
+                                to="ipe.evaluation",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "ordering": ("title",),
+                        "constraints": [
+                            models.UniqueConstraint(
+                                fields=("evaluation", "code"),
+                                name="consent_form_code_once_per_study",
+                                violation_error_message="Another consent form of this study has this code.",
+                            )
+                        ],
+                    },
+                ),
+                migrations.CreateModel(
+                    name="Family",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(auto_now_add=True)),
+                        ("code", models.CharField(max_length=20)),
+                        (
+                            "evaluation",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="families",
+                                to="ipe.evaluation",
+                            ),
+                        ),
+                        (
+                            "site",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="families",
+                                to="ipe.site",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "verbose_name_plural": "families",
+                        "ordering": ("code",),
+                        "constraints": [
+                            models.UniqueConstraint(
+                                fields=("evaluation", "code"),
+                                name="family_code_once_per_study",
+                                violation_error_message="Another family of this study has this code.",
+                            )
+                        ],
+                    },
+                ),
+                migrations.CreateModel(
+                    name="FormVersion",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(auto_now_add=True)),
+                        ("number", models.PositiveSmallIntegerField()),
+                        ("text", models.TextField()),
+                        ("is_live", models.BooleanField(default=False)),
+                        (
+                            "requires_reconsent",
+                            models.BooleanField(
+                                default=False,
+                                verbose_name="people who signed an earlier version are asked again",
+                            ),
+                        ),
+                        ("published_at", models.DateTimeField(blank=True, null=True)),
+                        ("frozen_at", models.DateTimeField(blank=True, null=True)),
+                        (
+                            "form",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="versions",
+                                to="consent.consentform",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "ordering": ("form__title", "-number"),
+                        "constraints": [
+                            models.UniqueConstraint(
+                                fields=("form", "number"),
+                                name="form_version_number_once",
+                                violation_error_message="This form already has a version with this number.",
+                            ),
+                            models.UniqueConstraint(
+                                condition=models.Q(("is_live", True)),
+                                fields=("form",),
+                                name="form_has_one_live_version",
+                                violation_error_message="Only one version of a form can be in use.",
+                            ),
+                        ],
+                    },
+                ),
+                migrations.CreateModel(
+                    name="ConsentItem",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(auto_now_add=True)),
+                        (
+                            "code",
+                            models.CharField(
+                                choices=[
+                                    ("take_part", "Taking part"),
+                                    ("record", "Being recorded"),
+                                    ("quote", "Being quoted"),
+                                    ("archive", "Archiving"),
+                                    ("recontact", "Being contacted again"),
+                                ],
+                                max_length=20,
+                            ),
+                        ),
+                        ("wording", models.CharField(max_length=400)),
+                        ("order", models.PositiveSmallIntegerField(default=0)),
+                        (
+                            "version",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="items",
+                                to="consent.formversion",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "ordering": ("order",),
+                        "constraints": [
+                            models.UniqueConstraint(
+                                fields=("version", "code"),
+                                name="consent_item_once_per_version",
+                                violation_error_message="Each item can be asked once in a version.",
+                            ),
+                            models.CheckConstraint(
+                                condition=models.Q(
+                                    ("code__in", ["take_part", "record", "quote", "archive", "recontact"])
+                                ),
+                                name="consent_item_is_known",
+                                violation_error_message="Choose one of the items.",
+                            ),
+                        ],
+                    },
+                ),
+                migrations.CreateModel(
+                    name="Participant",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(auto_now_add=True)),
+                        ("code", models.CharField(max_length=20)),
+                        (
+                            "kind",
+                            models.CharField(
+                                choices=[("staff", "Member of staff"), ("family", "Family member")],
+                                max_length=10,
+                            ),
+                        ),
+                        (
+                            "age_band",
+                            models.CharField(
+                                choices=[
+                                    ("adult", "18 or over"),
+                                    ("16_17", "16 or 17"),
+                                    ("under_16", "Under 16"),
+                                ],
+                                default="adult",
+                                max_length=10,
+                            ),
+                        ),
+                        (
+                            "recruitment",
+                            models.CharField(
+                                choices=[
+                                    ("listed", "Not yet approached"),
+                                    ("approached", "Approached"),
+                                    ("agreed_to_contact", "Agreed to contact"),
+                                    ("informed", "Informed"),
+                                    ("consented", "Consented"),
+                                    ("declined", "Declined"),
+                                ],
+                                default="listed",
+                                max_length=20,
+                            ),
+                        ),
+                        (
+                            "status",
+                            models.CharField(
+                                choices=[
+                                    ("active", "Active"),
+                                    ("withdrawn", "Withdrawn"),
+                                    ("erased", "Erased"),
+                                ],
+                                default="active",
+                                max_length=10,
+                            ),
+                        ),
+                        (
+                            "evaluation",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="participants",
+                                to="ipe.evaluation",
+                            ),
+                        ),
+                        (
+                            "family",
+                            models.ForeignKey(
+                                blank=True,
+                                null=True,
+                                on_delete=django.db.models.deletion.SET_NULL,
+                                related_name="people",
+                                to="consent.family",
+                            ),
+                        ),
+                        (
+                            "site",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="participants",
+                                to="ipe.site",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "ordering": ("code",),
+                        "indexes": [
+                            models.Index(
+                                fields=["evaluation", "site", "recruitment"],
+                                name="consent_par_evaluat_043fec_idx",
+                            )
+                        ],
+                        "constraints": [
+                            models.UniqueConstraint(
+                                fields=("evaluation", "code"),
+                                name="participant_code_once_per_study",
+                                violation_error_message="Another person in this study has this code.",
+                            ),
+                            models.CheckConstraint(
+                                condition=models.Q(
+                                    (
+                                        "recruitment__in",
+                                        [
+                                            "listed",
+                                            "approached",
+                                            "agreed_to_contact",
+                                            "informed",
+                                            "consented",
+                                            "declined",
+                                        ],
+                                    )
+                                ),
+                                name="participant_recruitment_is_known",
+                                violation_error_message="Choose one of the recruitment states.",
+                            ),
+                            models.CheckConstraint(
+                                condition=models.Q(("status__in", ["active", "withdrawn", "erased"])),
+                                name="participant_status_is_known",
+                                violation_error_message="Choose one of the states.",
+                            ),
+                            models.CheckConstraint(
+                                condition=models.Q(
+                                    ("kind", "family"), ("age_band", "adult"), _connector="OR"
+                                ),
+                                name="staff_are_adults",
+                                violation_error_message="Members of staff are 18 or over.",
+                            ),
+                        ],
+                    },
+                ),
+                migrations.CreateModel(
+                    name="Consent",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(auto_now_add=True)),
+                        (
+                            "signatory",
+                            models.CharField(
+                                choices=[
+                                    ("own", "The participant"),
+                                    ("parent", "Parent with parental responsibility"),
+                                    ("responsible_person", "Another person with parental responsibility"),
+                                    ("local_authority", "Local authority under a care order"),
+                                    ("carer", "Carer acting for the local authority"),
+                                ],
+                                default="own",
+                                max_length=20,
+                            ),
+                        ),
+                        (
+                            "mode",
+                            models.CharField(
+                                choices=[
+                                    ("paper", "On paper"),
+                                    ("electronic", "Electronic signature"),
+                                    ("verbal_recorded", "Verbal, recorded"),
+                                    ("verbal_witnessed", "Verbal, witnessed"),
+                                ],
+                                max_length=20,
+                            ),
+                        ),
+                        (
+                            "taken_where",
+                            models.CharField(
+                                choices=[
+                                    ("workplace", "At their workplace"),
+                                    ("home", "At home"),
+                                    ("venue", "At another venue"),
+                                    ("telephone", "By telephone"),
+                                    ("online", "Online"),
+                                    ("post", "By post"),
+                                ],
+                                max_length=20,
+                            ),
+                        ),
+                        ("taken_at", models.DateTimeField()),
+                        ("snapshot_hash", models.CharField(max_length=64)),
+                        (
+                            "state",
+                            models.CharField(
+                                choices=[
+                                    ("given", "Given"),
+                                    ("refused", "Refused"),
+                                    ("superseded", "Replaced by a later consent"),
+                                    ("withdrawn", "Withdrawn"),
+                                    ("process_error", "Set aside: error in the process"),
+                                ],
+                                max_length=20,
+                            ),
+                        ),
+                        (
+                            "process_error",
+                            models.CharField(
+                                blank=True,
+                                choices=[
+                                    ("wrong_version", "The wrong version was used"),
+                                    ("wrong_person", "Recorded for the wrong person"),
+                                    ("wrong_answer", "An answer was entered wrongly"),
+                                    ("not_informed", "The information sheet was not given first"),
+                                    ("not_signed", "The form was not signed"),
+                                ],
+                                max_length=20,
+                            ),
+                        ),
+                        ("ended_at", models.DateTimeField(blank=True, null=True)),
+                        ("phases", models.ManyToManyField(related_name="+", to="ipe.phase")),
+                        (
+                            "replaced_by",
+                            models.ForeignKey(
+                                blank=True,
+                                null=True,
+                                on_delete=django.db.models.deletion.SET_NULL,
+                                related_name="replaces",
+                                to="consent.consent",
+                            ),
+                        ),
+                        (
+                            "taken_by",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="+",
+                                to=settings.AUTH_USER_MODEL,
+                            ),
+                        ),
+                        (
+                            "version",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="consents",
+                                to="consent.formversion",
+                            ),
+                        ),
+                        (
+                            "participant",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="consents",
+                                to="consent.participant",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "ordering": ("-taken_at", "-created_at"),
+                        "indexes": [
+                            models.Index(
+                                fields=["participant", "state"], name="consent_con_partici_7822ab_idx"
+                            )
+                        ],
+                        "constraints": [
+                            models.CheckConstraint(
+                                condition=models.Q(
+                                    (
+                                        "state__in",
+                                        ["given", "refused", "superseded", "withdrawn", "process_error"],
+                                    )
+                                ),
+                                name="consent_state_is_known",
+                                violation_error_message="Choose one of the states of a consent.",
+                            ),
+                            models.CheckConstraint(
+                                condition=models.Q(
+                                    models.Q(
+                                        (
+                                            "process_error__in",
+                                            [
+                                                "wrong_version",
+                                                "wrong_person",
+                                                "wrong_answer",
+                                                "not_informed",
+                                                "not_signed",
+                                            ],
+                                        ),
+                                        ("state", "process_error"),
+                                    ),
+                                    models.Q(
+                                        models.Q(("state", "process_error"), _negated=True),
+                                        ("process_error", ""),
+                                    ),
+                                    _connector="OR",
+                                ),
+                                name="process_error_has_its_reason",
+                                violation_error_message="Setting a consent aside needs its reason.",
+                            ),
+                        ],
+                    },
+                ),
+                migrations.CreateModel(
+                    name="ConsentAnswer",
+                    fields=[
+                        (
+                            "id",
+                            models.BigAutoField(
+                                auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                            ),
+                        ),
+                        (
+                            "answer",
+                            models.CharField(
+                                choices=[("yes", "Yes"), ("no", "No"), ("not_asked", "Not asked")],
+                                max_length=10,
+                            ),
+                        ),
+                        (
+                            "consent",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="answers",
+                                to="consent.consent",
+                            ),
+                        ),
+                        (
+                            "item",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="answers",
+                                to="consent.consentitem",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "ordering": ("item__order",),
+                        "constraints": [
+                            models.UniqueConstraint(
+                                fields=("consent", "item"),
+                                name="one_answer_per_item",
+                                violation_error_message="This item is already answered.",
+                            ),
+                            models.CheckConstraint(
+                                condition=models.Q(("answer__in", ["yes", "no", "not_asked"])),
+                                name="consent_answer_is_known",
+                                violation_error_message="Answer yes or no.",
+                            ),
+                        ],
+                    },
+                ),
+                migrations.CreateModel(
+                    name="Membership",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(auto_now_add=True)),
+                        (
+                            "group",
+                            models.CharField(
+                                choices=[
+                                    ("leaders", "Leaders"),
+                                    ("managers", "Managers"),
+                                    ("practitioners", "Practitioners"),
+                                    ("specialist_adult_practitioners", "Specialist adult practitioners"),
+                                    ("parents", "Parents"),
+                                    ("young_people", "Young people"),
+                                ],
+                                max_length=40,
+                            ),
+                        ),
+                        ("role_title", models.CharField(blank=True, max_length=120)),
+                        (
+                            "teams",
+                            models.ManyToManyField(blank=True, related_name="memberships", to="ipe.team"),
+                        ),
+                        (
+                            "wave",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="memberships",
+                                to="ipe.wave",
+                            ),
+                        ),
+                        (
+                            "participant",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="memberships",
+                                to="consent.participant",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "ordering": ("wave__phase__order",),
+                        "constraints": [
+                            models.UniqueConstraint(
+                                fields=("participant", "wave"),
+                                name="membership_once_per_wave",
+                                violation_error_message="This person already has a role in this wave.",
+                            )
+                        ],
+                    },
+                ),
+                migrations.CreateModel(
+                    name="Contact",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(auto_now_add=True)),
+                        ("name_sealed", models.BinaryField(default=b"")),
+                        ("phone_sealed", models.BinaryField(default=b"")),
+                        ("email_sealed", models.BinaryField(default=b"")),
+                        ("address_sealed", models.BinaryField(default=b"")),
+                        ("safe_note_sealed", models.BinaryField(default=b"")),
+                        ("preference_sealed", models.BinaryField(default=b"")),
+                        ("email_index", models.BinaryField(db_index=True, default=b"", max_length=64)),
+                        ("phone_index", models.BinaryField(db_index=True, default=b"", max_length=64)),
+                        (
+                            "participant",
+                            models.OneToOneField(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="contact",
+                                to="consent.participant",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "abstract": False,
+                    },
+                ),
+                migrations.CreateModel(
+                    name="RosterDraft",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(auto_now_add=True)),
+                        (
+                            "kind",
+                            models.CharField(
+                                choices=[("staff", "Member of staff"), ("family", "Family member")],
+                                max_length=10,
+                            ),
+                        ),
+                        (
+                            "group",
+                            models.CharField(
+                                blank=True,
+                                choices=[
+                                    ("leaders", "Leaders"),
+                                    ("managers", "Managers"),
+                                    ("practitioners", "Practitioners"),
+                                    ("specialist_adult_practitioners", "Specialist adult practitioners"),
+                                    ("parents", "Parents"),
+                                    ("young_people", "Young people"),
+                                ],
+                                max_length=40,
+                            ),
+                        ),
+                        (
+                            "recruitment",
+                            models.CharField(
+                                choices=[
+                                    ("listed", "Not yet approached"),
+                                    ("approached", "Approached"),
+                                    ("agreed_to_contact", "Agreed to contact"),
+                                    ("informed", "Informed"),
+                                    ("consented", "Consented"),
+                                    ("declined", "Declined"),
+                                ],
+                                default="listed",
+                                max_length=20,
+                            ),
+                        ),
+                        ("rows_sealed", models.BinaryField(default=b"")),
+                        (
+                            "evaluation",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="+",
+                                to="ipe.evaluation",
+                            ),
+                        ),
+                        (
+                            "made_by",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="+",
+                                to=settings.AUTH_USER_MODEL,
+                            ),
+                        ),
+                        (
+                            "site",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE, related_name="+", to="ipe.site"
+                            ),
+                        ),
+                        (
+                            "wave",
+                            models.ForeignKey(
+                                blank=True,
+                                null=True,
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="+",
+                                to="ipe.wave",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "ordering": ("-created_at",),
+                    },
+                ),
+                migrations.CreateModel(
+                    name="Withdrawal",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(auto_now_add=True)),
+                        (
+                            "scope",
+                            models.CharField(
+                                choices=[
+                                    ("contact", "No further contact"),
+                                    ("future", "No further part in the study"),
+                                    ("delete", "No further part, and delete what can be deleted"),
+                                ],
+                                max_length=10,
+                            ),
+                        ),
+                        (
+                            "reason",
+                            models.CharField(
+                                choices=[
+                                    ("not_given", "No reason given"),
+                                    ("no_time", "No time"),
+                                    ("changed_mind", "Changed their mind"),
+                                    ("circumstances", "Change of circumstances"),
+                                    ("distress", "Distress or burden"),
+                                    ("privacy", "Concern about privacy"),
+                                    ("responsible_adult", "Asked for by the adult responsible"),
+                                ],
+                                default="not_given",
+                                max_length=20,
+                            ),
+                        ),
+                        ("cut_off_on", models.DateField(blank=True, null=True)),
+                        ("is_after_cut_off", models.BooleanField(default=False)),
+                        ("at", models.DateTimeField()),
+                        ("counts", models.JSONField(blank=True, default=list)),
+                        (
+                            "by",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="+",
+                                to=settings.AUTH_USER_MODEL,
+                            ),
+                        ),
+                        (
+                            "participant",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="withdrawals",
+                                to="consent.participant",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "ordering": ("-at",),
+                        "constraints": [
+                            models.UniqueConstraint(
+                                fields=("participant", "scope"),
+                                name="one_withdrawal_per_scope",
+                                violation_error_message="This withdrawal is already recorded.",
+                            )
+                        ],
+                    },
+                ),
+            ],
         ),
     ]

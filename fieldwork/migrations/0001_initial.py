@@ -6,6 +6,8 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
+from ipe.tables import CreateModels
+
 
 class Migration(migrations.Migration):
     initial = True
@@ -17,403 +19,406 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.CreateModel(
-            name="Activity",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("code", models.CharField(max_length=20)),
-                (
-                    "method",
-                    models.CharField(
-                        choices=[
-                            ("admin_data", "Administrative data"),
-                            ("survey", "Staff survey"),
-                            ("interview", "Interview"),
-                            ("focus_group", "Focus group"),
-                            ("observation", "Observation"),
-                            ("document_review", "Document review"),
+        CreateModels(
+            [
+                migrations.CreateModel(
+                    name="PlanRow",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(auto_now_add=True)),
+                        ("code", models.SlugField(max_length=60)),
+                        (
+                            "method",
+                            models.CharField(
+                                choices=[
+                                    ("admin_data", "Administrative data"),
+                                    ("survey", "Staff survey"),
+                                    ("interview", "Interview"),
+                                    ("focus_group", "Focus group"),
+                                    ("observation", "Observation"),
+                                    ("document_review", "Document review"),
+                                ],
+                                max_length=20,
+                            ),
+                        ),
+                        (
+                            "group",
+                            models.CharField(
+                                blank=True,
+                                choices=[
+                                    ("leaders", "Leaders"),
+                                    ("managers", "Managers"),
+                                    ("practitioners", "Practitioners"),
+                                    ("specialist_adult_practitioners", "Specialist adult practitioners"),
+                                    ("parents", "Parents"),
+                                    ("young_people", "Young people"),
+                                ],
+                                max_length=40,
+                            ),
+                        ),
+                        (
+                            "number",
+                            models.PositiveSmallIntegerField(
+                                blank=True, null=True, verbose_name="activities per site and phase"
+                            ),
+                        ),
+                        (
+                            "people_each",
+                            models.PositiveSmallIntegerField(
+                                default=1, verbose_name="people in each activity"
+                            ),
+                        ),
+                        ("note", models.CharField(blank=True, max_length=300)),
+                        ("order", models.PositiveSmallIntegerField(default=0)),
+                        (
+                            "evaluation",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="plan_rows",
+                                to="ipe.evaluation",
+                            ),
+                        ),
+                        ("phases", models.ManyToManyField(related_name="plan_rows", to="ipe.phase")),
+                    ],
+                    options={
+                        "ordering": ("order", "code"),
+                        "constraints": [
+                            models.UniqueConstraint(
+                                fields=("evaluation", "code"),
+                                name="plan_row_code_once_per_study",
+                                violation_error_message="Another row of the plan has this code.",
+                            ),
+                            models.CheckConstraint(
+                                condition=models.Q(("people_each__gte", 1)),
+                                name="plan_row_has_people",
+                                violation_error_message="An activity has at least one person.",
+                            ),
                         ],
-                        max_length=20,
-                    ),
+                    },
                 ),
-                (
-                    "group",
-                    models.CharField(
-                        choices=[
-                            ("leaders", "Leaders"),
-                            ("managers", "Managers"),
-                            ("practitioners", "Practitioners"),
-                            ("specialist_adult_practitioners", "Specialist adult practitioners"),
-                            ("parents", "Parents"),
-                            ("young_people", "Young people"),
+                migrations.CreateModel(
+                    name="Activity",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(auto_now_add=True)),
+                        ("code", models.CharField(max_length=20)),
+                        (
+                            "method",
+                            models.CharField(
+                                choices=[
+                                    ("admin_data", "Administrative data"),
+                                    ("survey", "Staff survey"),
+                                    ("interview", "Interview"),
+                                    ("focus_group", "Focus group"),
+                                    ("observation", "Observation"),
+                                    ("document_review", "Document review"),
+                                ],
+                                max_length=20,
+                            ),
+                        ),
+                        (
+                            "group",
+                            models.CharField(
+                                choices=[
+                                    ("leaders", "Leaders"),
+                                    ("managers", "Managers"),
+                                    ("practitioners", "Practitioners"),
+                                    ("specialist_adult_practitioners", "Specialist adult practitioners"),
+                                    ("parents", "Parents"),
+                                    ("young_people", "Young people"),
+                                ],
+                                max_length=40,
+                            ),
+                        ),
+                        ("starts_at", models.DateTimeField(blank=True, null=True)),
+                        ("ends_at", models.DateTimeField(blank=True, null=True)),
+                        (
+                            "place_kind",
+                            models.CharField(
+                                choices=[
+                                    ("workplace", "At a workplace"),
+                                    ("home", "At a family's home"),
+                                    ("venue", "At another venue"),
+                                    ("telephone", "By telephone"),
+                                    ("online", "Online"),
+                                ],
+                                default="workplace",
+                                max_length=20,
+                            ),
+                        ),
+                        (
+                            "state",
+                            models.CharField(
+                                choices=[
+                                    ("planned", "Planned"),
+                                    ("booked", "Booked"),
+                                    ("done", "Done"),
+                                    ("cancelled", "Cancelled"),
+                                ],
+                                default="planned",
+                                max_length=12,
+                            ),
+                        ),
+                        ("done_at", models.DateTimeField(blank=True, null=True)),
+                        (
+                            "evaluation",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="activities",
+                                to="ipe.evaluation",
+                            ),
+                        ),
+                        (
+                            "researchers",
+                            models.ManyToManyField(
+                                blank=True, related_name="activities", to=settings.AUTH_USER_MODEL
+                            ),
+                        ),
+                        (
+                            "wave",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="activities",
+                                to="ipe.wave",
+                            ),
+                        ),
+                        (
+                            "plan_row",
+                            models.ForeignKey(
+                                blank=True,
+                                null=True,
+                                on_delete=django.db.models.deletion.SET_NULL,
+                                related_name="activities",
+                                to="fieldwork.planrow",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "verbose_name_plural": "activities",
+                        "ordering": ("starts_at", "code"),
+                        "indexes": [
+                            models.Index(
+                                fields=["evaluation", "state", "starts_at"],
+                                name="fieldwork_a_evaluat_01e674_idx",
+                            )
                         ],
-                        max_length=40,
-                    ),
-                ),
-                ("starts_at", models.DateTimeField(blank=True, null=True)),
-                ("ends_at", models.DateTimeField(blank=True, null=True)),
-                (
-                    "place_kind",
-                    models.CharField(
-                        choices=[
-                            ("workplace", "At a workplace"),
-                            ("home", "At a family's home"),
-                            ("venue", "At another venue"),
-                            ("telephone", "By telephone"),
-                            ("online", "Online"),
+                        "constraints": [
+                            models.UniqueConstraint(
+                                fields=("evaluation", "code"),
+                                name="activity_code_once_per_study",
+                                violation_error_message="Another activity of this study has this code.",
+                            ),
+                            models.CheckConstraint(
+                                condition=models.Q(
+                                    models.Q(("ends_at", None), ("starts_at", None)),
+                                    ("ends_at__gt", models.F("starts_at")),
+                                    _connector="OR",
+                                ),
+                                name="activity_ends_after_it_starts",
+                                violation_error_message="The end must be after the start.",
+                            ),
+                            models.CheckConstraint(
+                                condition=models.Q(
+                                    ("state__in", ["planned", "cancelled"]),
+                                    ("starts_at__isnull", False),
+                                    _connector="OR",
+                                ),
+                                name="booked_activity_has_a_time",
+                                violation_error_message="A booked activity needs its start and end.",
+                            ),
+                            models.CheckConstraint(
+                                condition=models.Q(("state__in", ["planned", "booked", "done", "cancelled"])),
+                                name="activity_state_is_known",
+                                violation_error_message="Choose one of the states of an activity.",
+                            ),
                         ],
-                        default="workplace",
-                        max_length=20,
-                    ),
+                    },
                 ),
-                (
-                    "state",
-                    models.CharField(
-                        choices=[
-                            ("planned", "Planned"),
-                            ("booked", "Booked"),
-                            ("done", "Done"),
-                            ("cancelled", "Cancelled"),
+                migrations.CreateModel(
+                    name="Attempt",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(auto_now_add=True)),
+                        ("at", models.DateTimeField()),
+                        (
+                            "channel",
+                            models.CharField(
+                                choices=[
+                                    ("telephone", "Telephone"),
+                                    ("email", "E-mail"),
+                                    ("text", "Text message"),
+                                    ("letter", "Letter"),
+                                    ("in_person", "In person"),
+                                ],
+                                max_length=12,
+                            ),
+                        ),
+                        (
+                            "outcome",
+                            models.CharField(
+                                choices=[
+                                    ("reached", "Reached"),
+                                    ("no_answer", "No answer"),
+                                    ("asked_later", "Asked to be contacted later"),
+                                    ("wrong_details", "Contact details do not work"),
+                                    ("refused", "Does not want to take part"),
+                                ],
+                                max_length=16,
+                            ),
+                        ),
+                        (
+                            "activity",
+                            models.ForeignKey(
+                                blank=True,
+                                null=True,
+                                on_delete=django.db.models.deletion.SET_NULL,
+                                related_name="attempts",
+                                to="fieldwork.activity",
+                            ),
+                        ),
+                        (
+                            "by",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="+",
+                                to=settings.AUTH_USER_MODEL,
+                            ),
+                        ),
+                        (
+                            "participant",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="attempts",
+                                to="consent.participant",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "ordering": ("-at",),
+                    },
+                ),
+                migrations.CreateModel(
+                    name="Booking",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(auto_now_add=True)),
+                        (
+                            "state",
+                            models.CharField(
+                                choices=[
+                                    ("booked", "Booked"),
+                                    ("attended", "Took part"),
+                                    ("missed", "Did not take part"),
+                                    ("cancelled", "Cancelled"),
+                                    ("withdrawn", "Withdrawn"),
+                                ],
+                                default="booked",
+                                max_length=12,
+                            ),
+                        ),
+                        (
+                            "activity",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="bookings",
+                                to="fieldwork.activity",
+                            ),
+                        ),
+                        (
+                            "participant",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="bookings",
+                                to="consent.participant",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "ordering": ("participant__code",),
+                        "constraints": [
+                            models.UniqueConstraint(
+                                fields=("activity", "participant"),
+                                name="person_once_per_activity",
+                                violation_error_message="This person is already booked for this activity.",
+                            ),
+                            models.CheckConstraint(
+                                condition=models.Q(
+                                    ("state__in", ["booked", "attended", "missed", "cancelled", "withdrawn"])
+                                ),
+                                name="booking_state_is_known",
+                                violation_error_message="Choose one of the states of a booking.",
+                            ),
                         ],
-                        default="planned",
-                        max_length=12,
-                    ),
+                    },
                 ),
-                ("done_at", models.DateTimeField(blank=True, null=True)),
-                (
-                    "evaluation",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="activities",
-                        to="ipe.evaluation",
-                    ),
-                ),
-                (
-                    "researchers",
-                    models.ManyToManyField(
-                        blank=True, related_name="activities", to=settings.AUTH_USER_MODEL
-                    ),
-                ),
-                (
-                    "wave",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="activities", to="ipe.wave"
-                    ),
+                migrations.CreateModel(
+                    name="Recording",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(auto_now_add=True)),
+                        ("is_shared", models.BooleanField(default=False)),
+                        ("destroyed_at", models.DateTimeField(blank=True, null=True)),
+                        (
+                            "activity",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="recordings",
+                                to="fieldwork.activity",
+                            ),
+                        ),
+                        (
+                            "added_by",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="+",
+                                to=settings.AUTH_USER_MODEL,
+                            ),
+                        ),
+                        (
+                            "file",
+                            models.OneToOneField(
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="recording",
+                                to="ipe.storedfile",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "ordering": ("created_at",),
+                    },
                 ),
             ],
-            options={
-                "verbose_name_plural": "activities",
-                "ordering": ("starts_at", "code"),
-            },
-        ),
-        migrations.CreateModel(
-            name="Attempt",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("at", models.DateTimeField()),
-                (
-                    "channel",
-                    models.CharField(
-                        choices=[
-                            ("telephone", "Telephone"),
-                            ("email", "E-mail"),
-                            ("text", "Text message"),
-                            ("letter", "Letter"),
-                            ("in_person", "In person"),
-                        ],
-                        max_length=12,
-                    ),
-                ),
-                (
-                    "outcome",
-                    models.CharField(
-                        choices=[
-                            ("reached", "Reached"),
-                            ("no_answer", "No answer"),
-                            ("asked_later", "Asked to be contacted later"),
-                            ("wrong_details", "Contact details do not work"),
-                            ("refused", "Does not want to take part"),
-                        ],
-                        max_length=16,
-                    ),
-                ),
-                (
-                    "activity",
-                    models.ForeignKey(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
-                        related_name="attempts",
-                        to="fieldwork.activity",
-                    ),
-                ),
-                (
-                    "by",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                (
-                    "participant",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="attempts",
-                        to="consent.participant",
-                    ),
-                ),
-            ],
-            options={
-                "ordering": ("-at",),
-            },
-        ),
-        migrations.CreateModel(
-            name="Booking",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                (
-                    "state",
-                    models.CharField(
-                        choices=[
-                            ("booked", "Booked"),
-                            ("attended", "Took part"),
-                            ("missed", "Did not take part"),
-                            ("cancelled", "Cancelled"),
-                            ("withdrawn", "Withdrawn"),
-                        ],
-                        default="booked",
-                        max_length=12,
-                    ),
-                ),
-                (
-                    "activity",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="bookings",
-                        to="fieldwork.activity",
-                    ),
-                ),
-                (
-                    "participant",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="bookings",
-                        to="consent.participant",
-                    ),
-                ),
-            ],
-            options={
-                "ordering": ("participant__code",),
-            },
         ),
         migrations.AddField(
             model_name="activity",
             name="participants",
             field=models.ManyToManyField(
                 related_name="activities", through="fieldwork.Booking", to="consent.participant"
-            ),
-        ),
-        migrations.CreateModel(
-            name="PlanRow",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("code", models.SlugField(max_length=60)),
-                (
-                    "method",
-                    models.CharField(
-                        choices=[
-                            ("admin_data", "Administrative data"),
-                            ("survey", "Staff survey"),
-                            ("interview", "Interview"),
-                            ("focus_group", "Focus group"),
-                            ("observation", "Observation"),
-                            ("document_review", "Document review"),
-                        ],
-                        max_length=20,
-                    ),
-                ),
-                (
-                    "group",
-                    models.CharField(
-                        blank=True,
-                        choices=[
-                            ("leaders", "Leaders"),
-                            ("managers", "Managers"),
-                            ("practitioners", "Practitioners"),
-                            ("specialist_adult_practitioners", "Specialist adult practitioners"),
-                            ("parents", "Parents"),
-                            ("young_people", "Young people"),
-                        ],
-                        max_length=40,
-                    ),
-                ),
-                (
-                    "number",
-                    models.PositiveSmallIntegerField(
-                        blank=True, null=True, verbose_name="activities per site and phase"
-                    ),
-                ),
-                (
-                    "people_each",
-                    models.PositiveSmallIntegerField(default=1, verbose_name="people in each activity"),
-                ),
-                ("note", models.CharField(blank=True, max_length=300)),
-                ("order", models.PositiveSmallIntegerField(default=0)),
-                (
-                    "evaluation",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="plan_rows",
-                        to="ipe.evaluation",
-                    ),
-                ),
-                ("phases", models.ManyToManyField(related_name="plan_rows", to="ipe.phase")),
-            ],
-            options={
-                "ordering": ("order", "code"),
-            },
-        ),
-        migrations.AddField(
-            model_name="activity",
-            name="plan_row",
-            field=models.ForeignKey(
-                blank=True,
-                null=True,
-                on_delete=django.db.models.deletion.SET_NULL,
-                related_name="activities",
-                to="fieldwork.planrow",
-            ),
-        ),
-        migrations.CreateModel(
-            name="Recording",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("is_shared", models.BooleanField(default=False)),
-                ("destroyed_at", models.DateTimeField(blank=True, null=True)),
-                (
-                    "activity",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="recordings",
-                        to="fieldwork.activity",
-                    ),
-                ),
-                (
-                    "added_by",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                (
-                    "file",
-                    models.OneToOneField(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="recording",
-                        to="ipe.storedfile",
-                    ),
-                ),
-            ],
-            options={
-                "ordering": ("created_at",),
-            },
-        ),
-        migrations.AddConstraint(
-            model_name="booking",
-            constraint=models.UniqueConstraint(
-                fields=("activity", "participant"),
-                name="person_once_per_activity",
-                violation_error_message="This person is already booked for this activity.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="booking",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("state__in", ["booked", "attended", "missed", "cancelled", "withdrawn"])),
-                name="booking_state_is_known",
-                violation_error_message="Choose one of the states of a booking.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="planrow",
-            constraint=models.UniqueConstraint(
-                fields=("evaluation", "code"),
-                name="plan_row_code_once_per_study",
-                violation_error_message="Another row of the plan has this code.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="planrow",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("people_each__gte", 1)),
-                name="plan_row_has_people",
-                violation_error_message="An activity has at least one person.",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="activity",
-            index=models.Index(
-                fields=["evaluation", "state", "starts_at"], name="fieldwork_a_evaluat_01e674_idx"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="activity",
-            constraint=models.UniqueConstraint(
-                fields=("evaluation", "code"),
-                name="activity_code_once_per_study",
-                violation_error_message="Another activity of this study has this code.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="activity",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("ends_at", None), ("starts_at", None)),
-                    ("ends_at__gt", models.F("starts_at")),
-                    _connector="OR",
-                ),
-                name="activity_ends_after_it_starts",
-                violation_error_message="The end must be after the start.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="activity",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("state__in", ["planned", "cancelled"]), ("starts_at__isnull", False), _connector="OR"
-                ),
-                name="booked_activity_has_a_time",
-                violation_error_message="A booked activity needs its start and end.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="activity",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("state__in", ["planned", "booked", "done", "cancelled"])),
-                name="activity_state_is_known",
-                violation_error_message="Choose one of the states of an activity.",
             ),
         ),
     ]

@@ -8,6 +8,8 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
+from ipe.tables import CreateModels
+
 
 class Migration(migrations.Migration):
     initial = True
@@ -17,905 +19,953 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.CreateModel(
-            name="Evaluation",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
+        CreateModels(
+            [
+                migrations.CreateModel(
+                    name="Evaluation",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(auto_now_add=True)),
+                        ("slug", models.SlugField(max_length=60, unique=True)),
+                        ("title", models.CharField(max_length=200)),
+                        ("programme", models.CharField(blank=True, max_length=200)),
+                        ("design", models.TextField(blank=True, verbose_name="impact design")),
+                        (
+                            "smallest_count_survey",
+                            models.PositiveSmallIntegerField(
+                                default=10, validators=[django.core.validators.MinValueValidator(1)]
+                            ),
+                        ),
+                        (
+                            "smallest_count_impact",
+                            models.PositiveSmallIntegerField(
+                                default=10, validators=[django.core.validators.MinValueValidator(10)]
+                            ),
+                        ),
+                        ("zero_is_disclosive", models.BooleanField(default=False)),
+                        (
+                            "quote_minimum_group",
+                            models.PositiveSmallIntegerField(
+                                default=3, validators=[django.core.validators.MinValueValidator(1)]
+                            ),
+                        ),
+                        (
+                            "analysis_cut_off_on",
+                            models.DateField(
+                                blank=True, null=True, verbose_name="aggregated analysis begins on"
+                            ),
+                        ),
+                        ("protocol_version", models.CharField(blank=True, max_length=60)),
+                        ("lawful_basis", models.CharField(blank=True, max_length=200)),
+                        ("is_demo", models.BooleanField(default=False)),
+                    ],
+                    options={
+                        "ordering": ("title",),
+                    },
                 ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("slug", models.SlugField(max_length=60, unique=True)),
-                ("title", models.CharField(max_length=200)),
-                ("programme", models.CharField(blank=True, max_length=200)),
-                ("design", models.TextField(blank=True, verbose_name="impact design")),
-                (
-                    "smallest_count_survey",
-                    models.PositiveSmallIntegerField(
-                        default=10, validators=[django.core.validators.MinValueValidator(1)]
-                    ),
+                migrations.CreateModel(
+                    name="KeyDestruction",
+                    fields=[
+                        ("scope", models.CharField(max_length=80, primary_key=True, serialize=False)),
+                        ("asked_at", models.DateTimeField(auto_now_add=True)),
+                        ("done_at", models.DateTimeField(blank=True, null=True)),
+                    ],
                 ),
-                (
-                    "smallest_count_impact",
-                    models.PositiveSmallIntegerField(
-                        default=10, validators=[django.core.validators.MinValueValidator(10)]
-                    ),
+                migrations.CreateModel(
+                    name="WrappedKey",
+                    fields=[
+                        ("scope", models.CharField(max_length=80, primary_key=True, serialize=False)),
+                        ("wrapped", models.BinaryField()),
+                        ("created_at", models.DateTimeField(auto_now_add=True)),
+                    ],
                 ),
-                ("zero_is_disclosive", models.BooleanField(default=False)),
-                (
-                    "quote_minimum_group",
-                    models.PositiveSmallIntegerField(
-                        default=3, validators=[django.core.validators.MinValueValidator(1)]
-                    ),
+                migrations.CreateModel(
+                    name="User",
+                    fields=[
+                        ("password", models.CharField(max_length=128, verbose_name="password")),
+                        (
+                            "last_login",
+                            models.DateTimeField(blank=True, null=True, verbose_name="last login"),
+                        ),
+                        (
+                            "is_superuser",
+                            models.BooleanField(
+                                default=False,
+                                help_text="Designates that this user has all permissions without explicitly assigning them.",
+                                verbose_name="superuser status",
+                            ),
+                        ),
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(auto_now_add=True)),
+                        ("email", models.EmailField(max_length=254, unique=True)),
+                        ("name", models.CharField(max_length=120)),
+                        ("is_active", models.BooleanField(default=True)),
+                        ("is_staff", models.BooleanField(default=False)),
+                        ("is_demo", models.BooleanField(default=False)),
+                        ("may_create_studies", models.BooleanField(default=False)),
+                        ("expires_on", models.DateField(blank=True, null=True)),
+                        (
+                            "groups",
+                            models.ManyToManyField(
+                                blank=True,
+                                help_text="The groups this user belongs to. A user will get all permissions granted to each of their groups.",
+                                related_name="user_set",
+                                related_query_name="user",
+                                to="auth.group",
+                                verbose_name="groups",
+                            ),
+                        ),
+                        (
+                            "user_permissions",
+                            models.ManyToManyField(
+                                blank=True,
+                                help_text="Specific permissions for this user.",
+                                related_name="user_set",
+                                related_query_name="user",
+                                to="auth.permission",
+                                verbose_name="user permissions",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "abstract": False,
+                    },
                 ),
-                (
-                    "analysis_cut_off_on",
-                    models.DateField(blank=True, null=True, verbose_name="aggregated analysis begins on"),
-                ),
-                ("protocol_version", models.CharField(blank=True, max_length=60)),
-                ("lawful_basis", models.CharField(blank=True, max_length=200)),
-                ("is_demo", models.BooleanField(default=False)),
-            ],
-            options={
-                "ordering": ("title",),
-            },
-        ),
-        migrations.CreateModel(
-            name="KeyDestruction",
-            fields=[
-                ("scope", models.CharField(max_length=80, primary_key=True, serialize=False)),
-                ("asked_at", models.DateTimeField(auto_now_add=True)),
-                ("done_at", models.DateTimeField(blank=True, null=True)),
-            ],
-        ),
-        migrations.CreateModel(
-            name="WrappedKey",
-            fields=[
-                ("scope", models.CharField(max_length=80, primary_key=True, serialize=False)),
-                ("wrapped", models.BinaryField()),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-            ],
-        ),
-        migrations.CreateModel(
-            name="User",
-            fields=[
-                ("password", models.CharField(max_length=128, verbose_name="password")),
-                ("last_login", models.DateTimeField(blank=True, null=True, verbose_name="last login")),
-                (
-                    "is_superuser",
-                    models.BooleanField(
-                        default=False,
-                        help_text="Designates that this user has all permissions without explicitly assigning them.",
-                        verbose_name="superuser status",
-                    ),
-                ),
-                (
-                    "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("email", models.EmailField(max_length=254, unique=True)),
-                ("name", models.CharField(max_length=120)),
-                ("is_active", models.BooleanField(default=True)),
-                ("is_staff", models.BooleanField(default=False)),
-                ("is_demo", models.BooleanField(default=False)),
-                ("may_create_studies", models.BooleanField(default=False)),
-                ("expires_on", models.DateField(blank=True, null=True)),
-                (
-                    "groups",
-                    models.ManyToManyField(
-                        blank=True,
-                        help_text="The groups this user belongs to. A user will get all permissions granted to each of their groups.",
-                        related_name="user_set",
-                        related_query_name="user",
-                        to="auth.group",
-                        verbose_name="groups",
-                    ),
-                ),
-                (
-                    "user_permissions",
-                    models.ManyToManyField(
-                        blank=True,
-                        help_text="Specific permissions for this user.",
-                        related_name="user_set",
-                        related_query_name="user",
-                        to="auth.permission",
-                        verbose_name="user permissions",
-                    ),
-                ),
-            ],
-            options={
-                "abstract": False,
-            },
-        ),
-        migrations.CreateModel(
-            name="AuditHead",
-            fields=[
-                ("id", models.PositiveSmallIntegerField(default=1, primary_key=True, serialize=False)),
-                ("code", models.CharField(max_length=64)),
-                ("n_events", models.BigIntegerField(default=0)),
-            ],
-            options={
-                "constraints": [
-                    models.CheckConstraint(condition=models.Q(("id", 1)), name="audit_chain_has_one_head")
-                ],
-            },
-        ),
-        migrations.CreateModel(
-            name="Phase",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                (
-                    "code",
-                    models.CharField(
-                        max_length=30,
-                        validators=[
-                            django.core.validators.RegexValidator(
-                                "^[A-Za-z0-9][A-Za-z0-9_.-]*$",
-                                "Use letters, digits, hyphens, dots and underscores, beginning with a letter or digit.",
+                migrations.CreateModel(
+                    name="AuditHead",
+                    fields=[
+                        (
+                            "id",
+                            models.PositiveSmallIntegerField(default=1, primary_key=True, serialize=False),
+                        ),
+                        ("code", models.CharField(max_length=64)),
+                        ("n_events", models.BigIntegerField(default=0)),
+                    ],
+                    options={
+                        "constraints": [
+                            models.CheckConstraint(
+                                condition=models.Q(("id", 1)), name="audit_chain_has_one_head"
                             )
                         ],
-                    ),
+                    },
                 ),
-                ("name", models.CharField(max_length=120)),
-                ("order", models.PositiveSmallIntegerField(default=0)),
-                ("offset_months", models.SmallIntegerField(blank=True, null=True)),
-                (
-                    "evaluation",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="phases",
-                        to="ipe.evaluation",
-                    ),
-                ),
-            ],
-            options={
-                "ordering": ("order", "code"),
-            },
-        ),
-        migrations.CreateModel(
-            name="ResearchQuestion",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                (
-                    "code",
-                    models.CharField(
-                        max_length=30,
-                        validators=[
-                            django.core.validators.RegexValidator(
-                                "^[A-Za-z0-9][A-Za-z0-9_.-]*$",
-                                "Use letters, digits, hyphens, dots and underscores, beginning with a letter or digit.",
+                migrations.CreateModel(
+                    name="Phase",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(auto_now_add=True)),
+                        (
+                            "code",
+                            models.CharField(
+                                max_length=30,
+                                validators=[
+                                    django.core.validators.RegexValidator(
+                                        "^[A-Za-z0-9][A-Za-z0-9_.-]*$",
+                                        "Use letters, digits, hyphens, dots and underscores, beginning with a letter or digit.",
+                                    )
+                                ],
+                            ),
+                        ),
+                        ("name", models.CharField(max_length=120)),
+                        ("order", models.PositiveSmallIntegerField(default=0)),
+                        ("offset_months", models.SmallIntegerField(blank=True, null=True)),
+                        (
+                            "evaluation",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="phases",
+                                to="ipe.evaluation",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "ordering": ("order", "code"),
+                        "constraints": [
+                            models.UniqueConstraint(
+                                fields=("evaluation", "code"),
+                                name="phase_code_once_per_study",
+                                violation_error_message="Another phase of this study has this code.",
                             )
                         ],
-                    ),
+                    },
                 ),
-                ("text", models.TextField()),
-                ("order", models.PositiveSmallIntegerField(default=0)),
-                (
-                    "evaluation",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="questions",
-                        to="ipe.evaluation",
-                    ),
+                migrations.CreateModel(
+                    name="ResearchQuestion",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(auto_now_add=True)),
+                        (
+                            "code",
+                            models.CharField(
+                                max_length=30,
+                                validators=[
+                                    django.core.validators.RegexValidator(
+                                        "^[A-Za-z0-9][A-Za-z0-9_.-]*$",
+                                        "Use letters, digits, hyphens, dots and underscores, beginning with a letter or digit.",
+                                    )
+                                ],
+                            ),
+                        ),
+                        ("text", models.TextField()),
+                        ("order", models.PositiveSmallIntegerField(default=0)),
+                        (
+                            "evaluation",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="questions",
+                                to="ipe.evaluation",
+                            ),
+                        ),
+                        (
+                            "parent",
+                            models.ForeignKey(
+                                blank=True,
+                                null=True,
+                                on_delete=django.db.models.deletion.RESTRICT,
+                                related_name="children",
+                                to="ipe.researchquestion",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "ordering": ("order", "code"),
+                        "constraints": [
+                            models.UniqueConstraint(
+                                fields=("evaluation", "code"),
+                                name="question_code_once_per_study",
+                                violation_error_message="Another research question has this code.",
+                            ),
+                            models.CheckConstraint(
+                                condition=models.Q(("parent", models.F("id")), _negated=True),
+                                name="question_is_not_its_own_parent",
+                                violation_error_message="A question cannot be its own parent.",
+                            ),
+                        ],
+                    },
                 ),
-                (
-                    "parent",
-                    models.ForeignKey(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.RESTRICT,
-                        related_name="children",
-                        to="ipe.researchquestion",
-                    ),
-                ),
-            ],
-            options={
-                "ordering": ("order", "code"),
-            },
-        ),
-        migrations.CreateModel(
-            name="Indicator",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                (
-                    "code",
-                    models.CharField(
-                        max_length=60,
-                        validators=[
-                            django.core.validators.RegexValidator(
-                                "^[A-Za-z0-9][A-Za-z0-9_.-]*$",
-                                "Use letters, digits, hyphens, dots and underscores, beginning with a letter or digit.",
+                migrations.CreateModel(
+                    name="Indicator",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(auto_now_add=True)),
+                        (
+                            "code",
+                            models.CharField(
+                                max_length=60,
+                                validators=[
+                                    django.core.validators.RegexValidator(
+                                        "^[A-Za-z0-9][A-Za-z0-9_.-]*$",
+                                        "Use letters, digits, hyphens, dots and underscores, beginning with a letter or digit.",
+                                    )
+                                ],
+                            ),
+                        ),
+                        ("title", models.CharField(max_length=300)),
+                        ("heading", models.CharField(blank=True, max_length=120)),
+                        (
+                            "unit",
+                            models.CharField(
+                                choices=[
+                                    ("percent", "per cent"),
+                                    ("count", "count"),
+                                    ("fte", "full-time equivalent"),
+                                    ("rate", "rate"),
+                                    ("yes_no", "yes or no"),
+                                    ("text", "described in words"),
+                                ],
+                                default="percent",
+                                max_length=20,
+                            ),
+                        ),
+                        ("methods", models.JSONField(blank=True, default=list)),
+                        (
+                            "output_class",
+                            models.CharField(
+                                choices=[
+                                    ("impact", "Impact output"),
+                                    ("survey", "Survey table"),
+                                    ("organisational", "Organisational count"),
+                                    ("qualitative", "Qualitative extract"),
+                                ],
+                                default="survey",
+                                max_length=20,
+                            ),
+                        ),
+                        ("note", models.TextField(blank=True)),
+                        ("order", models.PositiveSmallIntegerField(default=0)),
+                        (
+                            "evaluation",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="indicators",
+                                to="ipe.evaluation",
+                            ),
+                        ),
+                        (
+                            "phases",
+                            models.ManyToManyField(blank=True, related_name="indicators", to="ipe.phase"),
+                        ),
+                        (
+                            "question",
+                            models.ForeignKey(
+                                blank=True,
+                                null=True,
+                                on_delete=django.db.models.deletion.RESTRICT,
+                                related_name="indicators",
+                                to="ipe.researchquestion",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "ordering": ("order", "code"),
+                        "constraints": [
+                            models.UniqueConstraint(
+                                fields=("evaluation", "code"),
+                                name="indicator_code_once_per_study",
+                                violation_error_message="Another indicator has this code.",
                             )
                         ],
-                    ),
+                    },
                 ),
-                ("title", models.CharField(max_length=300)),
-                ("heading", models.CharField(blank=True, max_length=120)),
-                (
-                    "unit",
-                    models.CharField(
-                        choices=[
-                            ("percent", "per cent"),
-                            ("count", "count"),
-                            ("fte", "full-time equivalent"),
-                            ("rate", "rate"),
-                            ("yes_no", "yes or no"),
-                            ("text", "described in words"),
-                        ],
-                        default="percent",
-                        max_length=20,
-                    ),
-                ),
-                ("methods", models.JSONField(blank=True, default=list)),
-                (
-                    "output_class",
-                    models.CharField(
-                        choices=[
-                            ("impact", "Impact output"),
-                            ("survey", "Survey table"),
-                            ("organisational", "Organisational count"),
-                            ("qualitative", "Qualitative extract"),
-                        ],
-                        default="survey",
-                        max_length=20,
-                    ),
-                ),
-                ("note", models.TextField(blank=True)),
-                ("order", models.PositiveSmallIntegerField(default=0)),
-                (
-                    "evaluation",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="indicators",
-                        to="ipe.evaluation",
-                    ),
-                ),
-                ("phases", models.ManyToManyField(blank=True, related_name="indicators", to="ipe.phase")),
-                (
-                    "question",
-                    models.ForeignKey(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.RESTRICT,
-                        related_name="indicators",
-                        to="ipe.researchquestion",
-                    ),
-                ),
-            ],
-            options={
-                "ordering": ("order", "code"),
-            },
-        ),
-        migrations.CreateModel(
-            name="Site",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                (
-                    "code",
-                    models.CharField(
-                        max_length=30,
-                        validators=[
-                            django.core.validators.RegexValidator(
-                                "^[A-Za-z0-9][A-Za-z0-9_.-]*$",
-                                "Use letters, digits, hyphens, dots and underscores, beginning with a letter or digit.",
+                migrations.CreateModel(
+                    name="Site",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(auto_now_add=True)),
+                        (
+                            "code",
+                            models.CharField(
+                                max_length=30,
+                                validators=[
+                                    django.core.validators.RegexValidator(
+                                        "^[A-Za-z0-9][A-Za-z0-9_.-]*$",
+                                        "Use letters, digits, hyphens, dots and underscores, beginning with a letter or digit.",
+                                    )
+                                ],
+                            ),
+                        ),
+                        ("name", models.CharField(max_length=120)),
+                        ("order", models.PositiveSmallIntegerField(default=0)),
+                        ("readiness", models.CharField(blank=True, max_length=30)),
+                        (
+                            "live_planned_on",
+                            models.DateField(blank=True, null=True, verbose_name="planned live date"),
+                        ),
+                        (
+                            "live_actual_on",
+                            models.DateField(blank=True, null=True, verbose_name="actual live date"),
+                        ),
+                        (
+                            "live_analysis_on",
+                            models.DateField(
+                                blank=True, null=True, verbose_name="live date used in analysis"
+                            ),
+                        ),
+                        (
+                            "evaluation",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="sites",
+                                to="ipe.evaluation",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "ordering": ("order", "code"),
+                        "constraints": [
+                            models.UniqueConstraint(
+                                fields=("evaluation", "code"),
+                                name="site_code_once_per_study",
+                                violation_error_message="Another site of this study has this code.",
                             )
                         ],
-                    ),
+                    },
                 ),
-                ("name", models.CharField(max_length=120)),
-                ("order", models.PositiveSmallIntegerField(default=0)),
-                ("readiness", models.CharField(blank=True, max_length=30)),
-                (
-                    "live_planned_on",
-                    models.DateField(blank=True, null=True, verbose_name="planned live date"),
-                ),
-                ("live_actual_on", models.DateField(blank=True, null=True, verbose_name="actual live date")),
-                (
-                    "live_analysis_on",
-                    models.DateField(blank=True, null=True, verbose_name="live date used in analysis"),
-                ),
-                (
-                    "evaluation",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="sites", to="ipe.evaluation"
-                    ),
-                ),
-            ],
-            options={
-                "ordering": ("order", "code"),
-            },
-        ),
-        migrations.CreateModel(
-            name="Member",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                (
-                    "role",
-                    models.CharField(
-                        choices=[
-                            ("evaluation_lead", "Evaluation lead"),
-                            ("fieldwork_lead", "Fieldwork lead"),
-                            ("researcher", "Researcher"),
-                            ("report_writer", "Report writer"),
-                            ("data_protection_lead", "Data protection lead"),
+                migrations.CreateModel(
+                    name="Member",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(auto_now_add=True)),
+                        (
+                            "role",
+                            models.CharField(
+                                choices=[
+                                    ("evaluation_lead", "Evaluation lead"),
+                                    ("fieldwork_lead", "Fieldwork lead"),
+                                    ("researcher", "Researcher"),
+                                    ("report_writer", "Report writer"),
+                                    ("data_protection_lead", "Data protection lead"),
+                                ],
+                                max_length=30,
+                            ),
+                        ),
+                        ("all_sites", models.BooleanField(default=False, verbose_name="every site")),
+                        ("expires_on", models.DateField(blank=True, null=True)),
+                        ("is_named_for_safeguarding", models.BooleanField(default=False)),
+                        (
+                            "evaluation",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="members",
+                                to="ipe.evaluation",
+                            ),
+                        ),
+                        (
+                            "user",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="memberships",
+                                to=settings.AUTH_USER_MODEL,
+                            ),
+                        ),
+                        ("sites", models.ManyToManyField(blank=True, related_name="members", to="ipe.site")),
+                    ],
+                    options={
+                        "ordering": ("user__name", "role"),
+                        "constraints": [
+                            models.UniqueConstraint(
+                                fields=("evaluation", "user", "role"),
+                                name="one_row_per_role",
+                                violation_error_message="This person already has this role in the study.",
+                            ),
+                            models.CheckConstraint(
+                                condition=models.Q(
+                                    (
+                                        "role__in",
+                                        [
+                                            "evaluation_lead",
+                                            "fieldwork_lead",
+                                            "researcher",
+                                            "report_writer",
+                                            "data_protection_lead",
+                                        ],
+                                    )
+                                ),
+                                name="member_role_is_known",
+                                violation_error_message="Choose one of the five roles.",
+                            ),
                         ],
-                        max_length=30,
-                    ),
+                    },
                 ),
-                ("all_sites", models.BooleanField(default=False, verbose_name="every site")),
-                ("expires_on", models.DateField(blank=True, null=True)),
-                ("is_named_for_safeguarding", models.BooleanField(default=False)),
-                (
-                    "evaluation",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="members",
-                        to="ipe.evaluation",
-                    ),
+                migrations.CreateModel(
+                    name="Invitation",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(auto_now_add=True)),
+                        ("email", models.EmailField(max_length=254)),
+                        (
+                            "role",
+                            models.CharField(
+                                blank=True,
+                                choices=[
+                                    ("evaluation_lead", "Evaluation lead"),
+                                    ("fieldwork_lead", "Fieldwork lead"),
+                                    ("researcher", "Researcher"),
+                                    ("report_writer", "Report writer"),
+                                    ("data_protection_lead", "Data protection lead"),
+                                ],
+                                max_length=30,
+                            ),
+                        ),
+                        ("all_sites", models.BooleanField(default=False)),
+                        ("token_hash", models.CharField(max_length=64, unique=True)),
+                        ("expires_at", models.DateTimeField()),
+                        ("accepted_at", models.DateTimeField(blank=True, null=True)),
+                        ("withdrawn_at", models.DateTimeField(blank=True, null=True)),
+                        (
+                            "evaluation",
+                            models.ForeignKey(
+                                null=True,
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="invitations",
+                                to="ipe.evaluation",
+                            ),
+                        ),
+                        (
+                            "invited_by",
+                            models.ForeignKey(
+                                null=True,
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="+",
+                                to=settings.AUTH_USER_MODEL,
+                            ),
+                        ),
+                        ("sites", models.ManyToManyField(blank=True, to="ipe.site")),
+                    ],
+                    options={
+                        "ordering": ("-created_at",),
+                    },
                 ),
-                (
-                    "user",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="memberships",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
+                migrations.CreateModel(
+                    name="ContextEvent",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(auto_now_add=True)),
+                        ("happened_on", models.DateField()),
+                        ("title", models.CharField(max_length=200)),
+                        ("kind", models.CharField(blank=True, max_length=60)),
+                        (
+                            "evaluation",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="context_events",
+                                to="ipe.evaluation",
+                            ),
+                        ),
+                        (
+                            "site",
+                            models.ForeignKey(
+                                blank=True,
+                                null=True,
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="context_events",
+                                to="ipe.site",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "ordering": ("happened_on", "title"),
+                    },
                 ),
-                ("sites", models.ManyToManyField(blank=True, related_name="members", to="ipe.site")),
-            ],
-            options={
-                "ordering": ("user__name", "role"),
-            },
-        ),
-        migrations.CreateModel(
-            name="Invitation",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
+                migrations.CreateModel(
+                    name="StoredFile",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(auto_now_add=True)),
+                        ("scope", models.CharField(max_length=80)),
+                        ("kind", models.CharField(max_length=30)),
+                        ("sealed_key", models.BinaryField()),
+                        ("sealed_name", models.BinaryField(default=b"")),
+                        ("n_bytes", models.PositiveBigIntegerField()),
+                        ("erased_at", models.DateTimeField(blank=True, null=True)),
+                        (
+                            "evaluation",
+                            models.ForeignKey(
+                                null=True,
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="stored_files",
+                                to="ipe.evaluation",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "abstract": False,
+                    },
                 ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("email", models.EmailField(max_length=254)),
-                (
-                    "role",
-                    models.CharField(
-                        blank=True,
-                        choices=[
-                            ("evaluation_lead", "Evaluation lead"),
-                            ("fieldwork_lead", "Fieldwork lead"),
-                            ("researcher", "Researcher"),
-                            ("report_writer", "Report writer"),
-                            ("data_protection_lead", "Data protection lead"),
+                migrations.CreateModel(
+                    name="Team",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(auto_now_add=True)),
+                        (
+                            "code",
+                            models.CharField(
+                                max_length=30,
+                                validators=[
+                                    django.core.validators.RegexValidator(
+                                        "^[A-Za-z0-9][A-Za-z0-9_.-]*$",
+                                        "Use letters, digits, hyphens, dots and underscores, beginning with a letter or digit.",
+                                    )
+                                ],
+                            ),
+                        ),
+                        ("name", models.CharField(max_length=120)),
+                        (
+                            "parent",
+                            models.ForeignKey(
+                                blank=True,
+                                null=True,
+                                on_delete=django.db.models.deletion.RESTRICT,
+                                related_name="children",
+                                to="ipe.team",
+                            ),
+                        ),
+                        (
+                            "site",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="teams",
+                                to="ipe.site",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "ordering": ("site", "code"),
+                        "constraints": [
+                            models.UniqueConstraint(
+                                fields=("site", "code"),
+                                name="team_code_once_per_site",
+                                violation_error_message="Another team of this site has this code.",
+                            ),
+                            models.CheckConstraint(
+                                condition=models.Q(("parent", models.F("id")), _negated=True),
+                                name="team_is_not_its_own_parent",
+                                violation_error_message="A team cannot be its own parent.",
+                            ),
                         ],
-                        max_length=30,
-                    ),
+                    },
                 ),
-                ("all_sites", models.BooleanField(default=False)),
-                ("token_hash", models.CharField(max_length=64, unique=True)),
-                ("expires_at", models.DateTimeField()),
-                ("accepted_at", models.DateTimeField(blank=True, null=True)),
-                ("withdrawn_at", models.DateTimeField(blank=True, null=True)),
-                (
-                    "evaluation",
-                    models.ForeignKey(
-                        null=True,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="invitations",
-                        to="ipe.evaluation",
-                    ),
+                migrations.CreateModel(
+                    name="Threshold",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(auto_now_add=True)),
+                        (
+                            "scope",
+                            models.CharField(
+                                choices=[
+                                    ("overall", "overall"),
+                                    ("each_role", "each role"),
+                                    ("each_team", "each team"),
+                                ],
+                                default="overall",
+                                max_length=20,
+                            ),
+                        ),
+                        (
+                            "comparator",
+                            models.CharField(
+                                choices=[
+                                    ("at_least", "at least"),
+                                    ("at_most", "at most"),
+                                    ("yes", "yes"),
+                                    ("no", "no"),
+                                ],
+                                default="at_least",
+                                max_length=20,
+                            ),
+                        ),
+                        (
+                            "value",
+                            models.DecimalField(blank=True, decimal_places=4, max_digits=12, null=True),
+                        ),
+                        (
+                            "role_minimum",
+                            models.DecimalField(
+                                blank=True,
+                                decimal_places=4,
+                                help_text="The least that each single role must reach.",
+                                max_digits=12,
+                                null=True,
+                            ),
+                        ),
+                        ("minimum_base", models.PositiveIntegerField(blank=True, null=True)),
+                        (
+                            "minimum_response_percent",
+                            models.DecimalField(
+                                blank=True,
+                                decimal_places=3,
+                                max_digits=6,
+                                null=True,
+                                validators=[
+                                    django.core.validators.MinValueValidator(Decimal("0")),
+                                    django.core.validators.MaxValueValidator(Decimal("100")),
+                                ],
+                            ),
+                        ),
+                        ("must_clear_interval", models.BooleanField(default=False)),
+                        ("bands", models.JSONField(blank=True, default=list)),
+                        ("note", models.CharField(blank=True, max_length=300)),
+                        (
+                            "indicator",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="thresholds",
+                                to="ipe.indicator",
+                            ),
+                        ),
+                        (
+                            "phase",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="thresholds",
+                                to="ipe.phase",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "ordering": ("indicator__order", "phase__order", "scope"),
+                        "constraints": [
+                            models.UniqueConstraint(
+                                fields=("indicator", "phase", "scope"),
+                                name="threshold_once_per_phase_and_scope",
+                                violation_error_message="This indicator already has a threshold for this phase and scope.",
+                            ),
+                            models.CheckConstraint(
+                                condition=models.Q(
+                                    models.Q(("comparator__in", ["yes", "no"]), ("value", None)),
+                                    models.Q(
+                                        ("comparator__in", ["at_least", "at_most"]), ("value__isnull", False)
+                                    ),
+                                    _connector="OR",
+                                ),
+                                name="threshold_has_a_value_when_it_needs_one",
+                                violation_error_message="“At least” and “at most” need a value; yes and no have none.",
+                            ),
+                        ],
+                    },
                 ),
-                (
-                    "invited_by",
-                    models.ForeignKey(
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
+                migrations.CreateModel(
+                    name="ThresholdChange",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(auto_now_add=True)),
+                        (
+                            "scope",
+                            models.CharField(
+                                choices=[
+                                    ("overall", "overall"),
+                                    ("each_role", "each role"),
+                                    ("each_team", "each team"),
+                                ],
+                                max_length=20,
+                            ),
+                        ),
+                        ("before", models.JSONField(null=True)),
+                        ("after", models.JSONField(null=True)),
+                        ("reason", models.CharField(max_length=300)),
+                        ("had_data", models.BooleanField(default=False)),
+                        (
+                            "changed_by",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="+",
+                                to=settings.AUTH_USER_MODEL,
+                            ),
+                        ),
+                        (
+                            "indicator",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="threshold_changes",
+                                to="ipe.indicator",
+                            ),
+                        ),
+                        (
+                            "phase",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE, related_name="+", to="ipe.phase"
+                            ),
+                        ),
+                    ],
+                    options={
+                        "ordering": ("-created_at",),
+                    },
                 ),
-                ("sites", models.ManyToManyField(blank=True, to="ipe.site")),
-            ],
-            options={
-                "ordering": ("-created_at",),
-            },
-        ),
-        migrations.CreateModel(
-            name="ContextEvent",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
+                migrations.CreateModel(
+                    name="Wave",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(auto_now_add=True)),
+                        ("is_planned", models.BooleanField(default=True)),
+                        ("starts_on", models.DateField(blank=True, null=True)),
+                        ("ends_on", models.DateField(blank=True, null=True)),
+                        (
+                            "phase",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="waves",
+                                to="ipe.phase",
+                            ),
+                        ),
+                        (
+                            "site",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="waves",
+                                to="ipe.site",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "ordering": ("site__order", "phase__order"),
+                        "constraints": [
+                            models.UniqueConstraint(
+                                fields=("site", "phase"),
+                                name="wave_once_per_site_and_phase",
+                                violation_error_message="This site already has this phase.",
+                            ),
+                            models.CheckConstraint(
+                                condition=models.Q(
+                                    ("ends_on", None),
+                                    ("starts_on", None),
+                                    ("ends_on__gte", models.F("starts_on")),
+                                    _connector="OR",
+                                ),
+                                name="wave_ends_after_it_starts",
+                                violation_error_message="The last day must not be before the first day.",
+                            ),
+                        ],
+                    },
                 ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("happened_on", models.DateField()),
-                ("title", models.CharField(max_length=200)),
-                ("kind", models.CharField(blank=True, max_length=60)),
-                (
-                    "evaluation",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="context_events",
-                        to="ipe.evaluation",
-                    ),
-                ),
-                (
-                    "site",
-                    models.ForeignKey(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="context_events",
-                        to="ipe.site",
-                    ),
-                ),
-            ],
-            options={
-                "ordering": ("happened_on", "title"),
-            },
-        ),
-        migrations.CreateModel(
-            name="StoredFile",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("scope", models.CharField(max_length=80)),
-                ("kind", models.CharField(max_length=30)),
-                ("sealed_key", models.BinaryField()),
-                ("sealed_name", models.BinaryField(default=b"")),
-                ("n_bytes", models.PositiveBigIntegerField()),
-                ("erased_at", models.DateTimeField(blank=True, null=True)),
-                (
-                    "evaluation",
-                    models.ForeignKey(
-                        null=True,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="stored_files",
-                        to="ipe.evaluation",
-                    ),
-                ),
-            ],
-            options={
-                "abstract": False,
-            },
-        ),
-        migrations.CreateModel(
-            name="Team",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                (
-                    "code",
-                    models.CharField(
-                        max_length=30,
-                        validators=[
-                            django.core.validators.RegexValidator(
-                                "^[A-Za-z0-9][A-Za-z0-9_.-]*$",
-                                "Use letters, digits, hyphens, dots and underscores, beginning with a letter or digit.",
+                migrations.CreateModel(
+                    name="AuditEvent",
+                    fields=[
+                        ("number", models.BigAutoField(primary_key=True, serialize=False)),
+                        ("at", models.DateTimeField()),
+                        ("actor_id", models.UUIDField(null=True)),
+                        ("action", models.CharField(max_length=80)),
+                        ("subject_type", models.CharField(max_length=80)),
+                        ("subject_id", models.CharField(max_length=64)),
+                        ("counts", models.JSONField(default=dict)),
+                        ("fields", models.JSONField(default=list)),
+                        ("previous", models.CharField(max_length=64)),
+                        ("code", models.CharField(max_length=64, unique=True)),
+                        (
+                            "evaluation",
+                            models.ForeignKey(
+                                db_constraint=False,
+                                null=True,
+                                on_delete=django.db.models.deletion.DO_NOTHING,
+                                related_name="+",
+                                to="ipe.evaluation",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "ordering": ("-number",),
+                        "indexes": [
+                            models.Index(
+                                fields=["evaluation", "-number"], name="ipe_auditev_evaluat_5c8157_idx"
                             )
                         ],
-                    ),
+                    },
                 ),
-                ("name", models.CharField(max_length=120)),
-                (
-                    "parent",
-                    models.ForeignKey(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.RESTRICT,
-                        related_name="children",
-                        to="ipe.team",
-                    ),
-                ),
-                (
-                    "site",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="teams", to="ipe.site"
-                    ),
+                migrations.CreateModel(
+                    name="Job",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(auto_now_add=True)),
+                        ("name", models.CharField(max_length=80)),
+                        ("subject_id", models.UUIDField()),
+                        ("arguments", models.JSONField(default=dict)),
+                        ("key", models.CharField(max_length=200, unique=True)),
+                        (
+                            "state",
+                            models.CharField(
+                                choices=[
+                                    ("waiting", "Waiting"),
+                                    ("running", "Running"),
+                                    ("done", "Done"),
+                                    ("failed", "Failed"),
+                                    ("cancelled", "Cancelled"),
+                                ],
+                                default="waiting",
+                                max_length=12,
+                            ),
+                        ),
+                        ("attempts", models.PositiveSmallIntegerField(default=0)),
+                        ("lease_until", models.DateTimeField(blank=True, null=True)),
+                        ("lease_token", models.UUIDField(blank=True, null=True)),
+                        ("cancel_asked", models.BooleanField(default=False)),
+                        ("n_done", models.PositiveIntegerField(default=0)),
+                        ("n_total", models.PositiveIntegerField(default=0)),
+                        ("message", models.CharField(blank=True, max_length=200)),
+                        ("result", models.JSONField(blank=True, null=True)),
+                        ("error", models.TextField(blank=True)),
+                        ("started_at", models.DateTimeField(blank=True, null=True)),
+                        ("ended_at", models.DateTimeField(blank=True, null=True)),
+                        (
+                            "asked_by",
+                            models.ForeignKey(
+                                null=True,
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="jobs",
+                                to=settings.AUTH_USER_MODEL,
+                            ),
+                        ),
+                        (
+                            "evaluation",
+                            models.ForeignKey(
+                                null=True,
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="jobs",
+                                to="ipe.evaluation",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "ordering": ("-created_at",),
+                        "indexes": [
+                            models.Index(fields=["state", "lease_until"], name="ipe_job_state_156b9f_idx")
+                        ],
+                    },
                 ),
             ],
-            options={
-                "ordering": ("site", "code"),
-            },
-        ),
-        migrations.CreateModel(
-            name="Threshold",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                (
-                    "scope",
-                    models.CharField(
-                        choices=[
-                            ("overall", "overall"),
-                            ("each_role", "each role"),
-                            ("each_team", "each team"),
-                        ],
-                        default="overall",
-                        max_length=20,
-                    ),
-                ),
-                (
-                    "comparator",
-                    models.CharField(
-                        choices=[
-                            ("at_least", "at least"),
-                            ("at_most", "at most"),
-                            ("yes", "yes"),
-                            ("no", "no"),
-                        ],
-                        default="at_least",
-                        max_length=20,
-                    ),
-                ),
-                ("value", models.DecimalField(blank=True, decimal_places=4, max_digits=12, null=True)),
-                (
-                    "role_minimum",
-                    models.DecimalField(
-                        blank=True,
-                        decimal_places=4,
-                        help_text="The least that each single role must reach.",
-                        max_digits=12,
-                        null=True,
-                    ),
-                ),
-                ("minimum_base", models.PositiveIntegerField(blank=True, null=True)),
-                (
-                    "minimum_response_percent",
-                    models.DecimalField(
-                        blank=True,
-                        decimal_places=3,
-                        max_digits=6,
-                        null=True,
-                        validators=[
-                            django.core.validators.MinValueValidator(Decimal("0")),
-                            django.core.validators.MaxValueValidator(Decimal("100")),
-                        ],
-                    ),
-                ),
-                ("must_clear_interval", models.BooleanField(default=False)),
-                ("bands", models.JSONField(blank=True, default=list)),
-                ("note", models.CharField(blank=True, max_length=300)),
-                (
-                    "indicator",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="thresholds",
-                        to="ipe.indicator",
-                    ),
-                ),
-                (
-                    "phase",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="thresholds", to="ipe.phase"
-                    ),
-                ),
-            ],
-            options={
-                "ordering": ("indicator__order", "phase__order", "scope"),
-            },
-        ),
-        migrations.CreateModel(
-            name="ThresholdChange",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                (
-                    "scope",
-                    models.CharField(
-                        choices=[
-                            ("overall", "overall"),
-                            ("each_role", "each role"),
-                            ("each_team", "each team"),
-                        ],
-                        max_length=20,
-                    ),
-                ),
-                ("before", models.JSONField(null=True)),
-                ("after", models.JSONField(null=True)),
-                ("reason", models.CharField(max_length=300)),
-                ("had_data", models.BooleanField(default=False)),
-                (
-                    "changed_by",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                (
-                    "indicator",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="threshold_changes",
-                        to="ipe.indicator",
-                    ),
-                ),
-                (
-                    "phase",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="ipe.phase"
-                    ),
-                ),
-            ],
-            options={
-                "ordering": ("-created_at",),
-            },
-        ),
-        migrations.CreateModel(
-            name="Wave",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("is_planned", models.BooleanField(default=True)),
-                ("starts_on", models.DateField(blank=True, null=True)),
-                ("ends_on", models.DateField(blank=True, null=True)),
-                (
-                    "phase",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="waves", to="ipe.phase"
-                    ),
-                ),
-                (
-                    "site",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="waves", to="ipe.site"
-                    ),
-                ),
-            ],
-            options={
-                "ordering": ("site__order", "phase__order"),
-            },
-        ),
-        migrations.CreateModel(
-            name="AuditEvent",
-            fields=[
-                ("number", models.BigAutoField(primary_key=True, serialize=False)),
-                ("at", models.DateTimeField()),
-                ("actor_id", models.UUIDField(null=True)),
-                ("action", models.CharField(max_length=80)),
-                ("subject_type", models.CharField(max_length=80)),
-                ("subject_id", models.CharField(max_length=64)),
-                ("counts", models.JSONField(default=dict)),
-                ("fields", models.JSONField(default=list)),
-                ("previous", models.CharField(max_length=64)),
-                ("code", models.CharField(max_length=64, unique=True)),
-                (
-                    "evaluation",
-                    models.ForeignKey(
-                        db_constraint=False,
-                        null=True,
-                        on_delete=django.db.models.deletion.DO_NOTHING,
-                        related_name="+",
-                        to="ipe.evaluation",
-                    ),
-                ),
-            ],
-            options={
-                "ordering": ("-number",),
-                "indexes": [
-                    models.Index(fields=["evaluation", "-number"], name="ipe_auditev_evaluat_5c8157_idx")
-                ],
-            },
-        ),
-        migrations.CreateModel(
-            name="Job",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("name", models.CharField(max_length=80)),
-                ("subject_id", models.UUIDField()),
-                ("arguments", models.JSONField(default=dict)),
-                ("key", models.CharField(max_length=200, unique=True)),
-                (
-                    "state",
-                    models.CharField(
-                        choices=[
-                            ("waiting", "Waiting"),
-                            ("running", "Running"),
-                            ("done", "Done"),
-                            ("failed", "Failed"),
-                            ("cancelled", "Cancelled"),
-                        ],
-                        default="waiting",
-                        max_length=12,
-                    ),
-                ),
-                ("attempts", models.PositiveSmallIntegerField(default=0)),
-                ("lease_until", models.DateTimeField(blank=True, null=True)),
-                ("lease_token", models.UUIDField(blank=True, null=True)),
-                ("cancel_asked", models.BooleanField(default=False)),
-                ("n_done", models.PositiveIntegerField(default=0)),
-                ("n_total", models.PositiveIntegerField(default=0)),
-                ("message", models.CharField(blank=True, max_length=200)),
-                ("result", models.JSONField(blank=True, null=True)),
-                ("error", models.TextField(blank=True)),
-                ("started_at", models.DateTimeField(blank=True, null=True)),
-                ("ended_at", models.DateTimeField(blank=True, null=True)),
-                (
-                    "asked_by",
-                    models.ForeignKey(
-                        null=True,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="jobs",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                (
-                    "evaluation",
-                    models.ForeignKey(
-                        null=True,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="jobs",
-                        to="ipe.evaluation",
-                    ),
-                ),
-            ],
-            options={
-                "ordering": ("-created_at",),
-                "indexes": [models.Index(fields=["state", "lease_until"], name="ipe_job_state_156b9f_idx")],
-            },
-        ),
-        migrations.AddConstraint(
-            model_name="phase",
-            constraint=models.UniqueConstraint(
-                fields=("evaluation", "code"),
-                name="phase_code_once_per_study",
-                violation_error_message="Another phase of this study has this code.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="researchquestion",
-            constraint=models.UniqueConstraint(
-                fields=("evaluation", "code"),
-                name="question_code_once_per_study",
-                violation_error_message="Another research question has this code.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="researchquestion",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("parent", models.F("id")), _negated=True),
-                name="question_is_not_its_own_parent",
-                violation_error_message="A question cannot be its own parent.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="indicator",
-            constraint=models.UniqueConstraint(
-                fields=("evaluation", "code"),
-                name="indicator_code_once_per_study",
-                violation_error_message="Another indicator has this code.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="site",
-            constraint=models.UniqueConstraint(
-                fields=("evaluation", "code"),
-                name="site_code_once_per_study",
-                violation_error_message="Another site of this study has this code.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="member",
-            constraint=models.UniqueConstraint(
-                fields=("evaluation", "user", "role"),
-                name="one_row_per_role",
-                violation_error_message="This person already has this role in the study.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="member",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    (
-                        "role__in",
-                        [
-                            "evaluation_lead",
-                            "fieldwork_lead",
-                            "researcher",
-                            "report_writer",
-                            "data_protection_lead",
-                        ],
-                    )
-                ),
-                name="member_role_is_known",
-                violation_error_message="Choose one of the five roles.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="team",
-            constraint=models.UniqueConstraint(
-                fields=("site", "code"),
-                name="team_code_once_per_site",
-                violation_error_message="Another team of this site has this code.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="team",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("parent", models.F("id")), _negated=True),
-                name="team_is_not_its_own_parent",
-                violation_error_message="A team cannot be its own parent.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="threshold",
-            constraint=models.UniqueConstraint(
-                fields=("indicator", "phase", "scope"),
-                name="threshold_once_per_phase_and_scope",
-                violation_error_message="This indicator already has a threshold for this phase and scope.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="threshold",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("comparator__in", ["yes", "no"]), ("value", None)),
-                    models.Q(("comparator__in", ["at_least", "at_most"]), ("value__isnull", False)),
-                    _connector="OR",
-                ),
-                name="threshold_has_a_value_when_it_needs_one",
-                violation_error_message="“At least” and “at most” need a value; yes and no have none.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="wave",
-            constraint=models.UniqueConstraint(
-                fields=("site", "phase"),
-                name="wave_once_per_site_and_phase",
-                violation_error_message="This site already has this phase.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="wave",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("ends_on", None),
-                    ("starts_on", None),
-                    ("ends_on__gte", models.F("starts_on")),
-                    _connector="OR",
-                ),
-                name="wave_ends_after_it_starts",
-                violation_error_message="The last day must not be before the first day.",
-            ),
         ),
     ]

@@ -6,6 +6,8 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
+from ipe.tables import CreateModels
+
 
 class Migration(migrations.Migration):
     initial = True
@@ -17,275 +19,296 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.CreateModel(
-            name="Release",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("number", models.PositiveIntegerField()),
-                ("made_at", models.DateTimeField()),
-                ("title", models.CharField(max_length=300)),
-                (
-                    "kind",
-                    models.CharField(
-                        choices=[("table", "Table"), ("workbook", "Workbook"), ("document", "Document")],
-                        max_length=10,
-                    ),
-                ),
-                (
-                    "file_format",
-                    models.CharField(
-                        choices=[
-                            ("csv", "CSV for statistics programs"),
-                            ("csv_guarded", "CSV for spreadsheets"),
-                            ("json", "JSON"),
-                            ("xlsx", "Excel workbook"),
-                            ("docx", "Word document"),
-                            ("pdf", "PDF"),
+        CreateModels(
+            [
+                migrations.CreateModel(
+                    name="Release",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(auto_now_add=True)),
+                        ("number", models.PositiveIntegerField()),
+                        ("made_at", models.DateTimeField()),
+                        ("title", models.CharField(max_length=300)),
+                        (
+                            "kind",
+                            models.CharField(
+                                choices=[
+                                    ("table", "Table"),
+                                    ("workbook", "Workbook"),
+                                    ("document", "Document"),
+                                ],
+                                max_length=10,
+                            ),
+                        ),
+                        (
+                            "file_format",
+                            models.CharField(
+                                choices=[
+                                    ("csv", "CSV for statistics programs"),
+                                    ("csv_guarded", "CSV for spreadsheets"),
+                                    ("json", "JSON"),
+                                    ("xlsx", "Excel workbook"),
+                                    ("docx", "Word document"),
+                                    ("pdf", "PDF"),
+                                ],
+                                max_length=12,
+                            ),
+                        ),
+                        (
+                            "output_class",
+                            models.CharField(
+                                choices=[
+                                    ("impact", "Impact output"),
+                                    ("survey", "Survey table"),
+                                    ("organisational", "Organisational count"),
+                                    ("qualitative", "Qualitative extract"),
+                                ],
+                                max_length=20,
+                            ),
+                        ),
+                        ("purpose", models.CharField(max_length=500)),
+                        ("filter_text", models.CharField(blank=True, max_length=500, verbose_name="filter")),
+                        ("smallest_count", models.PositiveSmallIntegerField(blank=True, null=True)),
+                        ("rule_text", models.CharField(max_length=300, verbose_name="disclosure rule")),
+                        ("data_hash", models.CharField(max_length=64)),
+                        ("version", models.CharField(max_length=40)),
+                        (
+                            "state",
+                            models.CharField(
+                                choices=[
+                                    ("draft", "Draft"),
+                                    ("released", "Released"),
+                                    ("recalled", "Recalled"),
+                                ],
+                                max_length=10,
+                            ),
+                        ),
+                        ("n_shown", models.PositiveIntegerField(default=0)),
+                        ("n_hidden", models.PositiveIntegerField(default=0)),
+                        ("equations", models.JSONField(blank=True, default=list)),
+                        ("wholes", models.JSONField(blank=True, default=dict)),
+                        ("flags", models.JSONField(blank=True, default=list)),
+                        ("sealed_sets", models.BinaryField(default=b"")),
+                        (
+                            "evaluation",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="releases",
+                                to="ipe.evaluation",
+                            ),
+                        ),
+                        (
+                            "made_by",
+                            models.ForeignKey(
+                                blank=True,
+                                null=True,
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="releases",
+                                to=settings.AUTH_USER_MODEL,
+                            ),
+                        ),
+                        (
+                            "site",
+                            models.ForeignKey(
+                                blank=True,
+                                null=True,
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="releases",
+                                to="ipe.site",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "ordering": ("-number",),
+                        "constraints": [
+                            models.UniqueConstraint(
+                                fields=("evaluation", "number"),
+                                name="release_number_once_per_study",
+                                violation_error_message="Another release of this study has this number.",
+                            ),
+                            models.CheckConstraint(
+                                condition=models.Q(("purpose", ""), _negated=True),
+                                name="release_says_why",
+                                violation_error_message="Say what the release is for.",
+                            ),
                         ],
-                        max_length=12,
-                    ),
+                    },
                 ),
-                (
-                    "output_class",
-                    models.CharField(
-                        choices=[
-                            ("impact", "Impact output"),
-                            ("survey", "Survey table"),
-                            ("organisational", "Organisational count"),
-                            ("qualitative", "Qualitative extract"),
+                migrations.CreateModel(
+                    name="Recipient",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(auto_now_add=True)),
+                        ("sealed_who", models.BinaryField()),
+                        (
+                            "told_at",
+                            models.DateTimeField(blank=True, null=True, verbose_name="told of the recall"),
+                        ),
+                        (
+                            "added_by",
+                            models.ForeignKey(
+                                blank=True,
+                                null=True,
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="+",
+                                to=settings.AUTH_USER_MODEL,
+                            ),
+                        ),
+                        (
+                            "told_by",
+                            models.ForeignKey(
+                                blank=True,
+                                null=True,
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="+",
+                                to=settings.AUTH_USER_MODEL,
+                            ),
+                        ),
+                        (
+                            "release",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="recipients",
+                                to="releases.release",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "ordering": ("created_at", "id"),
+                    },
+                ),
+                migrations.CreateModel(
+                    name="Recall",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(auto_now_add=True)),
+                        (
+                            "cause",
+                            models.CharField(
+                                choices=[
+                                    ("quoted", "quoted a person who has withdrawn"),
+                                    ("counted", "counted a person who has withdrawn"),
+                                ],
+                                max_length=10,
+                            ),
+                        ),
+                        ("asked_at", models.DateTimeField()),
+                        ("settled_at", models.DateTimeField(blank=True, null=True)),
+                        (
+                            "settled_by",
+                            models.ForeignKey(
+                                blank=True,
+                                null=True,
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="+",
+                                to=settings.AUTH_USER_MODEL,
+                            ),
+                        ),
+                        (
+                            "release",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="recalls",
+                                to="releases.release",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "ordering": ("asked_at",),
+                    },
+                ),
+                migrations.CreateModel(
+                    name="QuotedPerson",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(auto_now_add=True)),
+                        (
+                            "participant",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="quoted_in",
+                                to="consent.participant",
+                            ),
+                        ),
+                        (
+                            "release",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="quoted",
+                                to="releases.release",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "constraints": [
+                            models.UniqueConstraint(
+                                fields=("release", "participant"),
+                                name="person_quoted_once_per_release",
+                                violation_error_message="This person is already listed for this release.",
+                            )
                         ],
-                        max_length=20,
-                    ),
+                    },
                 ),
-                ("purpose", models.CharField(max_length=500)),
-                ("filter_text", models.CharField(blank=True, max_length=500, verbose_name="filter")),
-                ("smallest_count", models.PositiveSmallIntegerField(blank=True, null=True)),
-                ("rule_text", models.CharField(max_length=300, verbose_name="disclosure rule")),
-                ("data_hash", models.CharField(max_length=64)),
-                ("version", models.CharField(max_length=40)),
-                (
-                    "state",
-                    models.CharField(
-                        choices=[("draft", "Draft"), ("released", "Released"), ("recalled", "Recalled")],
-                        max_length=10,
-                    ),
-                ),
-                ("n_shown", models.PositiveIntegerField(default=0)),
-                ("n_hidden", models.PositiveIntegerField(default=0)),
-                ("equations", models.JSONField(blank=True, default=list)),
-                ("wholes", models.JSONField(blank=True, default=dict)),
-                ("flags", models.JSONField(blank=True, default=list)),
-                ("sealed_sets", models.BinaryField(default=b"")),
-                (
-                    "evaluation",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="releases",
-                        to="ipe.evaluation",
-                    ),
-                ),
-                (
-                    "made_by",
-                    models.ForeignKey(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="releases",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                (
-                    "site",
-                    models.ForeignKey(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="releases",
-                        to="ipe.site",
-                    ),
-                ),
-            ],
-            options={
-                "ordering": ("-number",),
-            },
-        ),
-        migrations.CreateModel(
-            name="Recipient",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("sealed_who", models.BinaryField()),
-                ("told_at", models.DateTimeField(blank=True, null=True, verbose_name="told of the recall")),
-                (
-                    "added_by",
-                    models.ForeignKey(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                (
-                    "told_by",
-                    models.ForeignKey(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                (
-                    "release",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="recipients",
-                        to="releases.release",
-                    ),
-                ),
-            ],
-            options={
-                "ordering": ("created_at", "id"),
-            },
-        ),
-        migrations.CreateModel(
-            name="Recall",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                (
-                    "cause",
-                    models.CharField(
-                        choices=[
-                            ("quoted", "quoted a person who has withdrawn"),
-                            ("counted", "counted a person who has withdrawn"),
+                migrations.CreateModel(
+                    name="PublishedCell",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(auto_now_add=True)),
+                        ("order", models.PositiveIntegerField(default=0)),
+                        ("digest", models.CharField(db_index=True, max_length=64)),
+                        ("definition", models.TextField()),
+                        ("is_hidden", models.BooleanField()),
+                        ("value", models.PositiveIntegerField(blank=True, null=True)),
+                        ("reason", models.CharField(blank=True, max_length=12)),
+                        (
+                            "release",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="cells",
+                                to="releases.release",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "ordering": ("order",),
+                        "constraints": [
+                            models.CheckConstraint(
+                                condition=models.Q(
+                                    models.Q(("is_hidden", True), ("value", None)),
+                                    models.Q(("is_hidden", False), ("value__isnull", False)),
+                                    _connector="OR",
+                                ),
+                                name="hidden_cell_holds_no_value",
+                                violation_error_message="A hidden count must not be kept.",
+                            )
                         ],
-                        max_length=10,
-                    ),
-                ),
-                ("asked_at", models.DateTimeField()),
-                ("settled_at", models.DateTimeField(blank=True, null=True)),
-                (
-                    "settled_by",
-                    models.ForeignKey(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                (
-                    "release",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="recalls",
-                        to="releases.release",
-                    ),
+                    },
                 ),
             ],
-            options={
-                "ordering": ("asked_at",),
-            },
-        ),
-        migrations.CreateModel(
-            name="QuotedPerson",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                (
-                    "participant",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="quoted_in",
-                        to="consent.participant",
-                    ),
-                ),
-                (
-                    "release",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="quoted",
-                        to="releases.release",
-                    ),
-                ),
-            ],
-        ),
-        migrations.CreateModel(
-            name="PublishedCell",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("order", models.PositiveIntegerField(default=0)),
-                ("digest", models.CharField(db_index=True, max_length=64)),
-                ("definition", models.TextField()),
-                ("is_hidden", models.BooleanField()),
-                ("value", models.PositiveIntegerField(blank=True, null=True)),
-                ("reason", models.CharField(blank=True, max_length=12)),
-                (
-                    "release",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="cells",
-                        to="releases.release",
-                    ),
-                ),
-            ],
-            options={
-                "ordering": ("order",),
-            },
-        ),
-        migrations.AddConstraint(
-            model_name="release",
-            constraint=models.UniqueConstraint(
-                fields=("evaluation", "number"),
-                name="release_number_once_per_study",
-                violation_error_message="Another release of this study has this number.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="release",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("purpose", ""), _negated=True),
-                name="release_says_why",
-                violation_error_message="Say what the release is for.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="quotedperson",
-            constraint=models.UniqueConstraint(
-                fields=("release", "participant"),
-                name="person_quoted_once_per_release",
-                violation_error_message="This person is already listed for this release.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="publishedcell",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("is_hidden", True), ("value", None)),
-                    models.Q(("is_hidden", False), ("value__isnull", False)),
-                    _connector="OR",
-                ),
-                name="hidden_cell_holds_no_value",
-                violation_error_message="A hidden count must not be kept.",
-            ),
         ),
     ]

@@ -7,6 +7,8 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
+from ipe.tables import CreateModels
+
 
 class Migration(migrations.Migration):
     initial = True
@@ -18,832 +20,884 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.CreateModel(
-            name="AdminReturn",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                (
-                    "state",
-                    models.CharField(
-                        choices=[
-                            ("current", "In use"),
-                            ("superseded", "Replaced"),
-                            ("withdrawn", "Withdrawn"),
-                        ],
-                        default="current",
-                        max_length=12,
-                    ),
-                ),
-                ("as_of_on", models.DateField(blank=True, null=True, verbose_name="figures as of")),
-                ("source", models.CharField(max_length=200)),
-                ("withdrawn_at", models.DateTimeField(blank=True, null=True)),
-                (
-                    "entered_by",
-                    models.ForeignKey(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                (
-                    "superseded_by",
-                    models.ForeignKey(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
-                        related_name="supersedes",
-                        to="surveys.adminreturn",
-                    ),
-                ),
-                (
-                    "wave",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="admin_returns",
-                        to="ipe.wave",
-                    ),
-                ),
-            ],
-            options={
-                "ordering": ("-created_at",),
-            },
-        ),
-        migrations.CreateModel(
-            name="AdminValue",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("role", models.CharField(blank=True, max_length=120)),
-                ("numerator", models.DecimalField(blank=True, decimal_places=4, max_digits=12, null=True)),
-                ("base", models.DecimalField(blank=True, decimal_places=4, max_digits=12, null=True)),
-                ("value", models.DecimalField(blank=True, decimal_places=4, max_digits=12, null=True)),
-                ("is_yes", models.BooleanField(blank=True, null=True)),
-                (
-                    "admin_return",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="values",
-                        to="surveys.adminreturn",
-                    ),
-                ),
-                (
-                    "indicator",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="admin_values",
-                        to="ipe.indicator",
-                    ),
-                ),
-                (
-                    "team",
-                    models.ForeignKey(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="ipe.team",
-                    ),
-                ),
-            ],
-            options={
-                "ordering": ("indicator__order", "role"),
-            },
-        ),
-        migrations.CreateModel(
-            name="Instrument",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                (
-                    "name",
-                    models.CharField(
-                        max_length=60,
-                        validators=[
-                            django.core.validators.RegexValidator(
-                                "^[A-Za-z0-9][A-Za-z0-9_.-]*$",
-                                "Use letters, digits, hyphens, dots and underscores, beginning with a letter or digit.",
+        CreateModels(
+            [
+                migrations.CreateModel(
+                    name="AdminReturn",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(auto_now_add=True)),
+                        (
+                            "state",
+                            models.CharField(
+                                choices=[
+                                    ("current", "In use"),
+                                    ("superseded", "Replaced"),
+                                    ("withdrawn", "Withdrawn"),
+                                ],
+                                default="current",
+                                max_length=12,
+                            ),
+                        ),
+                        ("as_of_on", models.DateField(blank=True, null=True, verbose_name="figures as of")),
+                        ("source", models.CharField(max_length=200)),
+                        ("withdrawn_at", models.DateTimeField(blank=True, null=True)),
+                        (
+                            "entered_by",
+                            models.ForeignKey(
+                                blank=True,
+                                null=True,
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="+",
+                                to=settings.AUTH_USER_MODEL,
+                            ),
+                        ),
+                        (
+                            "superseded_by",
+                            models.ForeignKey(
+                                blank=True,
+                                null=True,
+                                on_delete=django.db.models.deletion.SET_NULL,
+                                related_name="supersedes",
+                                to="surveys.adminreturn",
+                            ),
+                        ),
+                        (
+                            "wave",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="admin_returns",
+                                to="ipe.wave",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "ordering": ("-created_at",),
+                        "constraints": [
+                            models.UniqueConstraint(
+                                condition=models.Q(("state", "current")),
+                                fields=("wave",),
+                                name="one_current_return_per_wave",
+                                violation_error_message="This wave already has a return in use; correct that one.",
                             )
                         ],
-                    ),
+                    },
                 ),
-                ("title", models.CharField(max_length=200)),
-                (
-                    "method",
-                    models.CharField(
-                        choices=[("survey", "Staff survey"), ("admin_data", "Administrative data")],
-                        default="survey",
-                        max_length=20,
-                    ),
+                migrations.CreateModel(
+                    name="AdminValue",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(auto_now_add=True)),
+                        ("role", models.CharField(blank=True, max_length=120)),
+                        (
+                            "numerator",
+                            models.DecimalField(blank=True, decimal_places=4, max_digits=12, null=True),
+                        ),
+                        ("base", models.DecimalField(blank=True, decimal_places=4, max_digits=12, null=True)),
+                        (
+                            "value",
+                            models.DecimalField(blank=True, decimal_places=4, max_digits=12, null=True),
+                        ),
+                        ("is_yes", models.BooleanField(blank=True, null=True)),
+                        (
+                            "admin_return",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="values",
+                                to="surveys.adminreturn",
+                            ),
+                        ),
+                        (
+                            "indicator",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="admin_values",
+                                to="ipe.indicator",
+                            ),
+                        ),
+                        (
+                            "team",
+                            models.ForeignKey(
+                                blank=True,
+                                null=True,
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="+",
+                                to="ipe.team",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "ordering": ("indicator__order", "role"),
+                        "constraints": [
+                            models.UniqueConstraint(
+                                fields=("admin_return", "indicator", "role", "team"),
+                                name="admin_value_once",
+                                violation_error_message="This figure is given twice.",
+                            ),
+                            models.UniqueConstraint(
+                                condition=models.Q(("team", None)),
+                                fields=("admin_return", "indicator", "role"),
+                                name="admin_value_once_without_team",
+                                violation_error_message="This figure is given twice.",
+                            ),
+                            models.CheckConstraint(
+                                condition=models.Q(
+                                    models.Q(
+                                        ("base__gt", 0),
+                                        ("is_yes", None),
+                                        ("numerator__gte", 0),
+                                        ("numerator__isnull", False),
+                                        ("value", None),
+                                    ),
+                                    models.Q(
+                                        ("base", None),
+                                        ("is_yes", None),
+                                        ("numerator", None),
+                                        ("value__gte", 0),
+                                    ),
+                                    models.Q(
+                                        ("base", None),
+                                        ("is_yes__isnull", False),
+                                        ("numerator", None),
+                                        ("value", None),
+                                    ),
+                                    _connector="OR",
+                                ),
+                                name="admin_value_has_one_form",
+                                violation_error_message="Give a number out of another, a single number, or yes or no.",
+                            ),
+                        ],
+                    },
                 ),
-                (
-                    "is_linked",
-                    models.BooleanField(default=False, verbose_name="answers are linked to participants"),
-                ),
-                ("roles", models.JSONField(blank=True, default=list)),
-                ("order", models.PositiveSmallIntegerField(default=0)),
-                (
-                    "evaluation",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="instruments",
-                        to="ipe.evaluation",
-                    ),
-                ),
-            ],
-            options={
-                "ordering": ("order", "name"),
-            },
-        ),
-        migrations.CreateModel(
-            name="BaseRule",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                (
-                    "code",
-                    models.CharField(
-                        max_length=60,
-                        validators=[
-                            django.core.validators.RegexValidator(
-                                "^[A-Za-z0-9][A-Za-z0-9_.-]*$",
-                                "Use letters, digits, hyphens, dots and underscores, beginning with a letter or digit.",
+                migrations.CreateModel(
+                    name="Instrument",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(auto_now_add=True)),
+                        (
+                            "name",
+                            models.CharField(
+                                max_length=60,
+                                validators=[
+                                    django.core.validators.RegexValidator(
+                                        "^[A-Za-z0-9][A-Za-z0-9_.-]*$",
+                                        "Use letters, digits, hyphens, dots and underscores, beginning with a letter or digit.",
+                                    )
+                                ],
+                            ),
+                        ),
+                        ("title", models.CharField(max_length=200)),
+                        (
+                            "method",
+                            models.CharField(
+                                choices=[("survey", "Staff survey"), ("admin_data", "Administrative data")],
+                                default="survey",
+                                max_length=20,
+                            ),
+                        ),
+                        (
+                            "is_linked",
+                            models.BooleanField(
+                                default=False, verbose_name="answers are linked to participants"
+                            ),
+                        ),
+                        ("roles", models.JSONField(blank=True, default=list)),
+                        ("order", models.PositiveSmallIntegerField(default=0)),
+                        (
+                            "evaluation",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="instruments",
+                                to="ipe.evaluation",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "ordering": ("order", "name"),
+                        "constraints": [
+                            models.UniqueConstraint(
+                                fields=("evaluation", "name"),
+                                name="instrument_name_once_per_study",
+                                violation_error_message="Another instrument of this study has this name.",
                             )
                         ],
-                    ),
+                    },
                 ),
-                ("title", models.CharField(max_length=200)),
-                ("conditions", models.JSONField(blank=True, default=list)),
-                (
-                    "not_applicable_in",
-                    models.BooleanField(default=False, verbose_name="“not applicable” is in the base"),
-                ),
-                (
-                    "dont_know_in",
-                    models.BooleanField(default=False, verbose_name="“don’t know” is in the base"),
-                ),
-                (
-                    "instrument",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="base_rules",
-                        to="surveys.instrument",
-                    ),
-                ),
-            ],
-            options={
-                "ordering": ("code",),
-            },
-        ),
-        migrations.CreateModel(
-            name="Item",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                (
-                    "code",
-                    models.CharField(
-                        max_length=60,
-                        validators=[
-                            django.core.validators.RegexValidator(
-                                "^[A-Za-z0-9][A-Za-z0-9_.-]*$",
-                                "Use letters, digits, hyphens, dots and underscores, beginning with a letter or digit.",
+                migrations.CreateModel(
+                    name="BaseRule",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(auto_now_add=True)),
+                        (
+                            "code",
+                            models.CharField(
+                                max_length=60,
+                                validators=[
+                                    django.core.validators.RegexValidator(
+                                        "^[A-Za-z0-9][A-Za-z0-9_.-]*$",
+                                        "Use letters, digits, hyphens, dots and underscores, beginning with a letter or digit.",
+                                    )
+                                ],
+                            ),
+                        ),
+                        ("title", models.CharField(max_length=200)),
+                        ("conditions", models.JSONField(blank=True, default=list)),
+                        (
+                            "not_applicable_in",
+                            models.BooleanField(
+                                default=False, verbose_name="“not applicable” is in the base"
+                            ),
+                        ),
+                        (
+                            "dont_know_in",
+                            models.BooleanField(default=False, verbose_name="“don’t know” is in the base"),
+                        ),
+                        (
+                            "instrument",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="base_rules",
+                                to="surveys.instrument",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "ordering": ("code",),
+                        "constraints": [
+                            models.UniqueConstraint(
+                                fields=("instrument", "code"),
+                                name="base_code_once_per_instrument",
+                                violation_error_message="Another base of this instrument has this code.",
                             )
                         ],
-                    ),
+                    },
                 ),
-                ("wording", models.TextField()),
-                (
-                    "kind",
-                    models.CharField(
-                        choices=[
-                            ("one_choice", "One choice"),
-                            ("several_choices", "Several choices"),
-                            ("number", "Number"),
-                            ("free_text", "Free text"),
-                        ],
-                        default="one_choice",
-                        max_length=20,
-                    ),
-                ),
-                ("is_reverse_worded", models.BooleanField(default=False)),
-                ("minimum", models.DecimalField(blank=True, decimal_places=4, max_digits=12, null=True)),
-                ("maximum", models.DecimalField(blank=True, decimal_places=4, max_digits=12, null=True)),
-                ("order", models.PositiveSmallIntegerField(default=0)),
-                (
-                    "instrument",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="items",
-                        to="surveys.instrument",
-                    ),
-                ),
-            ],
-            options={
-                "ordering": ("order", "code"),
-            },
-        ),
-        migrations.CreateModel(
-            name="IndicatorRule",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                (
-                    "combine",
-                    models.CharField(
-                        choices=[("all", "every item must be met"), ("any", "one item met is enough")],
-                        default="all",
-                        max_length=5,
-                    ),
-                ),
-                ("roles", models.JSONField(blank=True, default=list)),
-                (
-                    "base_rule",
-                    models.ForeignKey(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="rules",
-                        to="surveys.baserule",
-                    ),
-                ),
-                (
-                    "indicator",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="rules", to="ipe.indicator"
-                    ),
-                ),
-                (
-                    "instrument",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="rules",
-                        to="surveys.instrument",
-                    ),
-                ),
-                ("items", models.ManyToManyField(blank=True, related_name="rules", to="surveys.item")),
-            ],
-            options={
-                "ordering": ("indicator__order", "indicator__code"),
-            },
-        ),
-        migrations.CreateModel(
-            name="Mapping",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("name", models.CharField(max_length=120)),
-                ("version", models.PositiveSmallIntegerField(default=1)),
-                ("document", models.JSONField()),
-                ("sha256", models.CharField(max_length=64)),
-                (
-                    "instrument",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="mappings",
-                        to="surveys.instrument",
-                    ),
-                ),
-                (
-                    "made_by",
-                    models.ForeignKey(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-            ],
-            options={
-                "ordering": ("name", "-version"),
-            },
-        ),
-        migrations.CreateModel(
-            name="Intake",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                (
-                    "state",
-                    models.CharField(
-                        choices=[
-                            ("draft", "Being prepared"),
-                            ("waiting", "Waiting to be stored"),
-                            ("stored", "Stored"),
-                            ("superseded", "Replaced by a later file"),
-                            ("withdrawn", "Withdrawn"),
-                        ],
-                        default="draft",
-                        max_length=12,
-                    ),
-                ),
-                ("file_name_sealed", models.BinaryField(default=b"")),
-                ("file_sha256", models.CharField(max_length=64)),
-                ("form", models.CharField(max_length=30)),
-                ("removed_columns", models.PositiveSmallIntegerField(default=0)),
-                ("n_rows", models.PositiveIntegerField(default=0)),
-                ("n_read", models.PositiveIntegerField(default=0)),
-                ("n_unfinished", models.PositiveIntegerField(default=0)),
-                ("skipped", models.JSONField(blank=True, default=list)),
-                (
-                    "eligible",
-                    models.PositiveIntegerField(blank=True, null=True, verbose_name="number of people asked"),
-                ),
-                (
-                    "eligible_source",
-                    models.CharField(blank=True, max_length=200, verbose_name="where that number comes from"),
-                ),
-                ("stored_at", models.DateTimeField(blank=True, null=True)),
-                ("withdrawn_at", models.DateTimeField(blank=True, null=True)),
-                (
-                    "instrument",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="intakes",
-                        to="surveys.instrument",
-                    ),
-                ),
-                (
-                    "job",
-                    models.ForeignKey(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
-                        related_name="+",
-                        to="ipe.job",
-                    ),
-                ),
-                (
-                    "sheet_file",
-                    models.ForeignKey(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
-                        related_name="+",
-                        to="ipe.storedfile",
-                    ),
-                ),
-                (
-                    "superseded_by",
-                    models.ForeignKey(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
-                        related_name="supersedes",
-                        to="surveys.intake",
-                    ),
-                ),
-                (
-                    "taken_by",
-                    models.ForeignKey(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                (
-                    "wave",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="intakes", to="ipe.wave"
-                    ),
-                ),
-                (
-                    "mapping",
-                    models.ForeignKey(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="intakes",
-                        to="surveys.mapping",
-                    ),
-                ),
-            ],
-            options={
-                "ordering": ("-created_at",),
-            },
-        ),
-        migrations.CreateModel(
-            name="Response",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("row", models.PositiveIntegerField()),
-                ("respondent_key", models.CharField(max_length=64)),
-                ("role", models.CharField(blank=True, max_length=120)),
-                ("tenure", models.CharField(blank=True, max_length=120)),
-                ("link_key", models.CharField(blank=True, max_length=64)),
-                ("is_finished", models.BooleanField(default=True)),
-                (
-                    "intake",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="responses",
-                        to="surveys.intake",
-                    ),
-                ),
-                (
-                    "participant",
-                    models.ForeignKey(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="survey_responses",
-                        to="consent.participant",
-                    ),
-                ),
-                ("teams", models.ManyToManyField(blank=True, related_name="+", to="ipe.team")),
-            ],
-            options={
-                "ordering": ("row",),
-            },
-        ),
-        migrations.CreateModel(
-            name="RuleChange",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("before", models.JSONField()),
-                ("after", models.JSONField()),
-                ("reason", models.CharField(max_length=300)),
-                ("had_data", models.BooleanField(default=False)),
-                (
-                    "changed_by",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                (
-                    "rule",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="changes",
-                        to="surveys.indicatorrule",
-                    ),
-                ),
-            ],
-            options={
-                "ordering": ("-created_at",),
-            },
-        ),
-        migrations.CreateModel(
-            name="Scale",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                (
-                    "code",
-                    models.CharField(
-                        max_length=30,
-                        validators=[
-                            django.core.validators.RegexValidator(
-                                "^[A-Za-z0-9][A-Za-z0-9_.-]*$",
-                                "Use letters, digits, hyphens, dots and underscores, beginning with a letter or digit.",
+                migrations.CreateModel(
+                    name="Mapping",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(auto_now_add=True)),
+                        ("name", models.CharField(max_length=120)),
+                        ("version", models.PositiveSmallIntegerField(default=1)),
+                        ("document", models.JSONField()),
+                        ("sha256", models.CharField(max_length=64)),
+                        (
+                            "instrument",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="mappings",
+                                to="surveys.instrument",
+                            ),
+                        ),
+                        (
+                            "made_by",
+                            models.ForeignKey(
+                                blank=True,
+                                null=True,
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="+",
+                                to=settings.AUTH_USER_MODEL,
+                            ),
+                        ),
+                    ],
+                    options={
+                        "ordering": ("name", "-version"),
+                        "constraints": [
+                            models.UniqueConstraint(
+                                fields=("instrument", "name", "version"),
+                                name="mapping_version_once",
+                                violation_error_message="This version of the mapping exists.",
                             )
                         ],
-                    ),
+                    },
                 ),
-                (
-                    "instrument",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="scales",
-                        to="surveys.instrument",
-                    ),
+                migrations.CreateModel(
+                    name="Intake",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(auto_now_add=True)),
+                        (
+                            "state",
+                            models.CharField(
+                                choices=[
+                                    ("draft", "Being prepared"),
+                                    ("waiting", "Waiting to be stored"),
+                                    ("stored", "Stored"),
+                                    ("superseded", "Replaced by a later file"),
+                                    ("withdrawn", "Withdrawn"),
+                                ],
+                                default="draft",
+                                max_length=12,
+                            ),
+                        ),
+                        ("file_name_sealed", models.BinaryField(default=b"")),
+                        ("file_sha256", models.CharField(max_length=64)),
+                        ("form", models.CharField(max_length=30)),
+                        ("removed_columns", models.PositiveSmallIntegerField(default=0)),
+                        ("n_rows", models.PositiveIntegerField(default=0)),
+                        ("n_read", models.PositiveIntegerField(default=0)),
+                        ("n_unfinished", models.PositiveIntegerField(default=0)),
+                        ("skipped", models.JSONField(blank=True, default=list)),
+                        (
+                            "eligible",
+                            models.PositiveIntegerField(
+                                blank=True, null=True, verbose_name="number of people asked"
+                            ),
+                        ),
+                        (
+                            "eligible_source",
+                            models.CharField(
+                                blank=True, max_length=200, verbose_name="where that number comes from"
+                            ),
+                        ),
+                        ("stored_at", models.DateTimeField(blank=True, null=True)),
+                        ("withdrawn_at", models.DateTimeField(blank=True, null=True)),
+                        (
+                            "instrument",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="intakes",
+                                to="surveys.instrument",
+                            ),
+                        ),
+                        (
+                            "job",
+                            models.ForeignKey(
+                                blank=True,
+                                null=True,
+                                on_delete=django.db.models.deletion.SET_NULL,
+                                related_name="+",
+                                to="ipe.job",
+                            ),
+                        ),
+                        (
+                            "sheet_file",
+                            models.ForeignKey(
+                                blank=True,
+                                null=True,
+                                on_delete=django.db.models.deletion.SET_NULL,
+                                related_name="+",
+                                to="ipe.storedfile",
+                            ),
+                        ),
+                        (
+                            "superseded_by",
+                            models.ForeignKey(
+                                blank=True,
+                                null=True,
+                                on_delete=django.db.models.deletion.SET_NULL,
+                                related_name="supersedes",
+                                to="surveys.intake",
+                            ),
+                        ),
+                        (
+                            "taken_by",
+                            models.ForeignKey(
+                                blank=True,
+                                null=True,
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="+",
+                                to=settings.AUTH_USER_MODEL,
+                            ),
+                        ),
+                        (
+                            "wave",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="intakes",
+                                to="ipe.wave",
+                            ),
+                        ),
+                        (
+                            "mapping",
+                            models.ForeignKey(
+                                blank=True,
+                                null=True,
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="intakes",
+                                to="surveys.mapping",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "ordering": ("-created_at",),
+                        "constraints": [
+                            models.UniqueConstraint(
+                                condition=models.Q(("state", "stored")),
+                                fields=("instrument", "wave"),
+                                name="one_stored_intake_per_wave",
+                                violation_error_message="This wave has stored answers already; replace that file.",
+                            ),
+                            models.CheckConstraint(
+                                condition=models.Q(
+                                    ("eligible", None), ("eligible__gte", models.F("n_read")), _connector="OR"
+                                ),
+                                name="no_more_answers_than_people_asked",
+                                violation_error_message="The file has more respondents than people asked.",
+                            ),
+                            models.CheckConstraint(
+                                condition=models.Q(
+                                    ("eligible", None),
+                                    models.Q(("eligible_source", ""), _negated=True),
+                                    _connector="OR",
+                                ),
+                                name="eligible_has_its_source",
+                                violation_error_message="Say where the number of people asked comes from.",
+                            ),
+                        ],
+                    },
                 ),
-            ],
-            options={
-                "ordering": ("code",),
-            },
-        ),
-        migrations.AddField(
-            model_name="item",
-            name="scale",
-            field=models.ForeignKey(
-                blank=True,
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="items",
-                to="surveys.scale",
-            ),
-        ),
-        migrations.CreateModel(
-            name="ScalePoint",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                (
-                    "code",
-                    models.CharField(
-                        max_length=30,
-                        validators=[
-                            django.core.validators.RegexValidator(
-                                "^[A-Za-z0-9][A-Za-z0-9_.-]*$",
-                                "Use letters, digits, hyphens, dots and underscores, beginning with a letter or digit.",
+                migrations.CreateModel(
+                    name="Response",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(auto_now_add=True)),
+                        ("row", models.PositiveIntegerField()),
+                        ("respondent_key", models.CharField(max_length=64)),
+                        ("role", models.CharField(blank=True, max_length=120)),
+                        ("tenure", models.CharField(blank=True, max_length=120)),
+                        ("link_key", models.CharField(blank=True, max_length=64)),
+                        ("is_finished", models.BooleanField(default=True)),
+                        (
+                            "intake",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="responses",
+                                to="surveys.intake",
+                            ),
+                        ),
+                        (
+                            "participant",
+                            models.ForeignKey(
+                                blank=True,
+                                null=True,
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="survey_responses",
+                                to="consent.participant",
+                            ),
+                        ),
+                        ("teams", models.ManyToManyField(blank=True, related_name="+", to="ipe.team")),
+                    ],
+                    options={
+                        "ordering": ("row",),
+                        "constraints": [
+                            models.UniqueConstraint(
+                                fields=("intake", "respondent_key"),
+                                name="respondent_once_per_intake",
+                                violation_error_message="The file holds this response twice.",
                             )
                         ],
-                    ),
+                    },
                 ),
-                ("label", models.CharField(max_length=200)),
-                (
-                    "kind",
-                    models.CharField(
-                        choices=[
-                            ("answer", "Answer"),
-                            ("not_applicable", "Not applicable"),
-                            ("dont_know", "Don’t know"),
+                migrations.CreateModel(
+                    name="Scale",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(auto_now_add=True)),
+                        (
+                            "code",
+                            models.CharField(
+                                max_length=30,
+                                validators=[
+                                    django.core.validators.RegexValidator(
+                                        "^[A-Za-z0-9][A-Za-z0-9_.-]*$",
+                                        "Use letters, digits, hyphens, dots and underscores, beginning with a letter or digit.",
+                                    )
+                                ],
+                            ),
+                        ),
+                        (
+                            "instrument",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="scales",
+                                to="surveys.instrument",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "ordering": ("code",),
+                        "constraints": [
+                            models.UniqueConstraint(
+                                fields=("instrument", "code"),
+                                name="scale_code_once_per_instrument",
+                                violation_error_message="Another scale of this instrument has this code.",
+                            )
                         ],
-                        default="answer",
-                        max_length=20,
-                    ),
+                    },
                 ),
-                ("order", models.PositiveSmallIntegerField(default=0)),
-                (
-                    "scale",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="points", to="surveys.scale"
-                    ),
+                migrations.CreateModel(
+                    name="Item",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(auto_now_add=True)),
+                        (
+                            "code",
+                            models.CharField(
+                                max_length=60,
+                                validators=[
+                                    django.core.validators.RegexValidator(
+                                        "^[A-Za-z0-9][A-Za-z0-9_.-]*$",
+                                        "Use letters, digits, hyphens, dots and underscores, beginning with a letter or digit.",
+                                    )
+                                ],
+                            ),
+                        ),
+                        ("wording", models.TextField()),
+                        (
+                            "kind",
+                            models.CharField(
+                                choices=[
+                                    ("one_choice", "One choice"),
+                                    ("several_choices", "Several choices"),
+                                    ("number", "Number"),
+                                    ("free_text", "Free text"),
+                                ],
+                                default="one_choice",
+                                max_length=20,
+                            ),
+                        ),
+                        ("is_reverse_worded", models.BooleanField(default=False)),
+                        (
+                            "minimum",
+                            models.DecimalField(blank=True, decimal_places=4, max_digits=12, null=True),
+                        ),
+                        (
+                            "maximum",
+                            models.DecimalField(blank=True, decimal_places=4, max_digits=12, null=True),
+                        ),
+                        ("order", models.PositiveSmallIntegerField(default=0)),
+                        (
+                            "instrument",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="items",
+                                to="surveys.instrument",
+                            ),
+                        ),
+                        (
+                            "scale",
+                            models.ForeignKey(
+                                blank=True,
+                                null=True,
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="items",
+                                to="surveys.scale",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "ordering": ("order", "code"),
+                        "constraints": [
+                            models.UniqueConstraint(
+                                fields=("instrument", "code"),
+                                name="item_code_once_per_instrument",
+                                violation_error_message="Another item of this instrument has this code.",
+                            ),
+                            models.CheckConstraint(
+                                condition=models.Q(
+                                    models.Q(
+                                        ("kind__in", ["one_choice", "several_choices"]),
+                                        ("scale__isnull", False),
+                                    ),
+                                    models.Q(("kind__in", ["number", "free_text"]), ("scale__isnull", True)),
+                                    _connector="OR",
+                                ),
+                                name="item_of_choices_has_a_scale",
+                                violation_error_message="Items of choices need a scale; numbers and free text have none.",
+                            ),
+                        ],
+                    },
+                ),
+                migrations.CreateModel(
+                    name="ScalePoint",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(auto_now_add=True)),
+                        (
+                            "code",
+                            models.CharField(
+                                max_length=30,
+                                validators=[
+                                    django.core.validators.RegexValidator(
+                                        "^[A-Za-z0-9][A-Za-z0-9_.-]*$",
+                                        "Use letters, digits, hyphens, dots and underscores, beginning with a letter or digit.",
+                                    )
+                                ],
+                            ),
+                        ),
+                        ("label", models.CharField(max_length=200)),
+                        (
+                            "kind",
+                            models.CharField(
+                                choices=[
+                                    ("answer", "Answer"),
+                                    ("not_applicable", "Not applicable"),
+                                    ("dont_know", "Don’t know"),
+                                ],
+                                default="answer",
+                                max_length=20,
+                            ),
+                        ),
+                        ("order", models.PositiveSmallIntegerField(default=0)),
+                        (
+                            "scale",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="points",
+                                to="surveys.scale",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "ordering": ("order",),
+                        "constraints": [
+                            models.UniqueConstraint(
+                                fields=("scale", "code"),
+                                name="point_code_once_per_scale",
+                                violation_error_message="Another point of this scale has this code.",
+                            ),
+                            models.CheckConstraint(
+                                condition=models.Q(("kind__in", ["answer", "not_applicable", "dont_know"])),
+                                name="point_kind_is_known",
+                                violation_error_message="Choose answer, not applicable or don’t know.",
+                            ),
+                        ],
+                    },
+                ),
+                migrations.CreateModel(
+                    name="IndicatorRule",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(auto_now_add=True)),
+                        (
+                            "combine",
+                            models.CharField(
+                                choices=[
+                                    ("all", "every item must be met"),
+                                    ("any", "one item met is enough"),
+                                ],
+                                default="all",
+                                max_length=5,
+                            ),
+                        ),
+                        ("roles", models.JSONField(blank=True, default=list)),
+                        (
+                            "base_rule",
+                            models.ForeignKey(
+                                blank=True,
+                                null=True,
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="rules",
+                                to="surveys.baserule",
+                            ),
+                        ),
+                        (
+                            "indicator",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="rules",
+                                to="ipe.indicator",
+                            ),
+                        ),
+                        (
+                            "instrument",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="rules",
+                                to="surveys.instrument",
+                            ),
+                        ),
+                        (
+                            "items",
+                            models.ManyToManyField(blank=True, related_name="rules", to="surveys.item"),
+                        ),
+                        (
+                            "counted",
+                            models.ManyToManyField(blank=True, related_name="+", to="surveys.scalepoint"),
+                        ),
+                    ],
+                    options={
+                        "ordering": ("indicator__order", "indicator__code"),
+                        "constraints": [
+                            models.UniqueConstraint(
+                                fields=("instrument", "indicator"),
+                                name="indicator_rule_once_per_instrument",
+                                violation_error_message="This instrument already reads this indicator.",
+                            )
+                        ],
+                    },
+                ),
+                migrations.CreateModel(
+                    name="RuleChange",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(auto_now_add=True)),
+                        ("before", models.JSONField()),
+                        ("after", models.JSONField()),
+                        ("reason", models.CharField(max_length=300)),
+                        ("had_data", models.BooleanField(default=False)),
+                        (
+                            "changed_by",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="+",
+                                to=settings.AUTH_USER_MODEL,
+                            ),
+                        ),
+                        (
+                            "rule",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="changes",
+                                to="surveys.indicatorrule",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "ordering": ("-created_at",),
+                    },
+                ),
+                migrations.CreateModel(
+                    name="Answer",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(auto_now_add=True)),
+                        (
+                            "number",
+                            models.DecimalField(blank=True, decimal_places=4, max_digits=12, null=True),
+                        ),
+                        ("text_sealed", models.BinaryField(blank=True, null=True)),
+                        (
+                            "item",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="answers",
+                                to="surveys.item",
+                            ),
+                        ),
+                        (
+                            "response",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="answers",
+                                to="surveys.response",
+                            ),
+                        ),
+                        (
+                            "point",
+                            models.ForeignKey(
+                                blank=True,
+                                null=True,
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="+",
+                                to="surveys.scalepoint",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "constraints": [
+                            models.UniqueConstraint(
+                                fields=("response", "item", "point"),
+                                name="answer_once",
+                                violation_error_message="This answer is already stored.",
+                            ),
+                            models.UniqueConstraint(
+                                condition=models.Q(("point", None)),
+                                fields=("response", "item"),
+                                name="number_or_text_once",
+                                violation_error_message="This answer is already stored.",
+                            ),
+                            models.CheckConstraint(
+                                condition=models.Q(
+                                    models.Q(
+                                        ("number__isnull", True),
+                                        ("point__isnull", False),
+                                        ("text_sealed__isnull", True),
+                                    ),
+                                    models.Q(
+                                        ("number__isnull", False),
+                                        ("point__isnull", True),
+                                        ("text_sealed__isnull", True),
+                                    ),
+                                    models.Q(
+                                        ("number__isnull", True),
+                                        ("point__isnull", True),
+                                        ("text_sealed__isnull", False),
+                                    ),
+                                    _connector="OR",
+                                ),
+                                name="answer_has_one_value",
+                                violation_error_message="An answer is a point, a number or a text.",
+                            ),
+                        ],
+                    },
                 ),
             ],
-            options={
-                "ordering": ("order",),
-            },
-        ),
-        migrations.AddField(
-            model_name="indicatorrule",
-            name="counted",
-            field=models.ManyToManyField(blank=True, related_name="+", to="surveys.scalepoint"),
-        ),
-        migrations.CreateModel(
-            name="Answer",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("number", models.DecimalField(blank=True, decimal_places=4, max_digits=12, null=True)),
-                ("text_sealed", models.BinaryField(blank=True, null=True)),
-                (
-                    "item",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="answers", to="surveys.item"
-                    ),
-                ),
-                (
-                    "response",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="answers",
-                        to="surveys.response",
-                    ),
-                ),
-                (
-                    "point",
-                    models.ForeignKey(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="surveys.scalepoint",
-                    ),
-                ),
-            ],
-        ),
-        migrations.AddConstraint(
-            model_name="adminreturn",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("state", "current")),
-                fields=("wave",),
-                name="one_current_return_per_wave",
-                violation_error_message="This wave already has a return in use; correct that one.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="adminvalue",
-            constraint=models.UniqueConstraint(
-                fields=("admin_return", "indicator", "role", "team"),
-                name="admin_value_once",
-                violation_error_message="This figure is given twice.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="adminvalue",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("team", None)),
-                fields=("admin_return", "indicator", "role"),
-                name="admin_value_once_without_team",
-                violation_error_message="This figure is given twice.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="adminvalue",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(
-                        ("base__gt", 0),
-                        ("is_yes", None),
-                        ("numerator__gte", 0),
-                        ("numerator__isnull", False),
-                        ("value", None),
-                    ),
-                    models.Q(("base", None), ("is_yes", None), ("numerator", None), ("value__gte", 0)),
-                    models.Q(("base", None), ("is_yes__isnull", False), ("numerator", None), ("value", None)),
-                    _connector="OR",
-                ),
-                name="admin_value_has_one_form",
-                violation_error_message="Give a number out of another, a single number, or yes or no.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="instrument",
-            constraint=models.UniqueConstraint(
-                fields=("evaluation", "name"),
-                name="instrument_name_once_per_study",
-                violation_error_message="Another instrument of this study has this name.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="baserule",
-            constraint=models.UniqueConstraint(
-                fields=("instrument", "code"),
-                name="base_code_once_per_instrument",
-                violation_error_message="Another base of this instrument has this code.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="mapping",
-            constraint=models.UniqueConstraint(
-                fields=("instrument", "name", "version"),
-                name="mapping_version_once",
-                violation_error_message="This version of the mapping exists.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="intake",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("state", "stored")),
-                fields=("instrument", "wave"),
-                name="one_stored_intake_per_wave",
-                violation_error_message="This wave has stored answers already; replace that file.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="intake",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("eligible", None), ("eligible__gte", models.F("n_read")), _connector="OR"
-                ),
-                name="no_more_answers_than_people_asked",
-                violation_error_message="The file has more respondents than people asked.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="intake",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("eligible", None), models.Q(("eligible_source", ""), _negated=True), _connector="OR"
-                ),
-                name="eligible_has_its_source",
-                violation_error_message="Say where the number of people asked comes from.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="response",
-            constraint=models.UniqueConstraint(
-                fields=("intake", "respondent_key"),
-                name="respondent_once_per_intake",
-                violation_error_message="The file holds this response twice.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="scale",
-            constraint=models.UniqueConstraint(
-                fields=("instrument", "code"),
-                name="scale_code_once_per_instrument",
-                violation_error_message="Another scale of this instrument has this code.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="item",
-            constraint=models.UniqueConstraint(
-                fields=("instrument", "code"),
-                name="item_code_once_per_instrument",
-                violation_error_message="Another item of this instrument has this code.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="item",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("kind__in", ["one_choice", "several_choices"]), ("scale__isnull", False)),
-                    models.Q(("kind__in", ["number", "free_text"]), ("scale__isnull", True)),
-                    _connector="OR",
-                ),
-                name="item_of_choices_has_a_scale",
-                violation_error_message="Items of choices need a scale; numbers and free text have none.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="scalepoint",
-            constraint=models.UniqueConstraint(
-                fields=("scale", "code"),
-                name="point_code_once_per_scale",
-                violation_error_message="Another point of this scale has this code.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="scalepoint",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("kind__in", ["answer", "not_applicable", "dont_know"])),
-                name="point_kind_is_known",
-                violation_error_message="Choose answer, not applicable or don’t know.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="indicatorrule",
-            constraint=models.UniqueConstraint(
-                fields=("instrument", "indicator"),
-                name="indicator_rule_once_per_instrument",
-                violation_error_message="This instrument already reads this indicator.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="answer",
-            constraint=models.UniqueConstraint(
-                fields=("response", "item", "point"),
-                name="answer_once",
-                violation_error_message="This answer is already stored.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="answer",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("point", None)),
-                fields=("response", "item"),
-                name="number_or_text_once",
-                violation_error_message="This answer is already stored.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="answer",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(
-                        ("number__isnull", True), ("point__isnull", False), ("text_sealed__isnull", True)
-                    ),
-                    models.Q(
-                        ("number__isnull", False), ("point__isnull", True), ("text_sealed__isnull", True)
-                    ),
-                    models.Q(
-                        ("number__isnull", True), ("point__isnull", True), ("text_sealed__isnull", False)
-                    ),
-                    _connector="OR",
-                ),
-                name="answer_has_one_value",
-                violation_error_message="An answer is a point, a number or a text.",
-            ),
         ),
     ]

@@ -16,9 +16,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-import pyreadstat
-
 from ipe.errors import BadFile
 
 from .sheet import Column, Line, Sheet, pack, unpack
@@ -63,6 +60,9 @@ def read(data: bytes, *, file: str) -> Sheet:
 
 def parsed(path: Path) -> Sheet:
     """As `read`, in this process."""
+    import pandas as pd  # with pyreadstat half a second, and no process but this one's needs them
+    import pyreadstat
+
     try:
         # The headings first: a compressed file of some kilobytes can say that it holds gigabytes.
         _, head = pyreadstat.read_sav(path, metadataonly=True)

@@ -6,6 +6,8 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
+from ipe.tables import CreateModels
+
 
 class Migration(migrations.Migration):
     initial = True
@@ -18,565 +20,569 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.CreateModel(
-            name="Document",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("number", models.PositiveIntegerField()),
-                (
-                    "kind",
-                    models.CharField(
-                        choices=[
-                            ("interview", "Interview"),
-                            ("focus_group", "Focus group"),
-                            ("observation", "Observation notes"),
-                            ("other", "Other text"),
+        CreateModels(
+            [
+                migrations.CreateModel(
+                    name="Document",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(auto_now_add=True)),
+                        ("number", models.PositiveIntegerField()),
+                        (
+                            "kind",
+                            models.CharField(
+                                choices=[
+                                    ("interview", "Interview"),
+                                    ("focus_group", "Focus group"),
+                                    ("observation", "Observation notes"),
+                                    ("other", "Other text"),
+                                ],
+                                max_length=20,
+                            ),
+                        ),
+                        (
+                            "state",
+                            models.CharField(
+                                choices=[
+                                    ("imported", "Check turns"),
+                                    ("in_review", "In review"),
+                                    ("cleared", "Cleared"),
+                                    ("erased", "Erased"),
+                                ],
+                                default="imported",
+                                max_length=12,
+                            ),
+                        ),
+                        ("content_index", models.BinaryField(blank=True, max_length=32, null=True)),
+                        ("n_characters", models.PositiveIntegerField(default=0)),
+                        ("revision", models.PositiveIntegerField(default=1)),
+                        ("erased_at", models.DateTimeField(blank=True, null=True)),
+                        (
+                            "activity",
+                            models.ForeignKey(
+                                blank=True,
+                                null=True,
+                                on_delete=django.db.models.deletion.SET_NULL,
+                                related_name="documents",
+                                to="fieldwork.activity",
+                            ),
+                        ),
+                        (
+                            "assigned_to",
+                            models.ForeignKey(
+                                blank=True,
+                                null=True,
+                                on_delete=django.db.models.deletion.SET_NULL,
+                                related_name="assigned_documents",
+                                to=settings.AUTH_USER_MODEL,
+                            ),
+                        ),
+                        (
+                            "evaluation",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="documents",
+                                to="ipe.evaluation",
+                            ),
+                        ),
+                        (
+                            "imported_by",
+                            models.ForeignKey(
+                                blank=True,
+                                null=True,
+                                on_delete=django.db.models.deletion.SET_NULL,
+                                related_name="+",
+                                to=settings.AUTH_USER_MODEL,
+                            ),
+                        ),
+                        (
+                            "participant",
+                            models.ForeignKey(
+                                blank=True,
+                                help_text="Set when the whole document is one person's interview; their key then seals the original.",
+                                null=True,
+                                on_delete=django.db.models.deletion.SET_NULL,
+                                related_name="documents",
+                                to="consent.participant",
+                            ),
+                        ),
+                        (
+                            "wave",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="documents",
+                                to="ipe.wave",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "ordering": ("number",),
+                        "constraints": [
+                            models.UniqueConstraint(
+                                fields=("evaluation", "number"),
+                                name="document_number_once",
+                                violation_error_message="Another document of this study has this number.",
+                            ),
+                            models.UniqueConstraint(
+                                fields=("evaluation", "content_index"),
+                                name="document_text_once",
+                                violation_error_message="This text is already in the study.",
+                            ),
                         ],
-                        max_length=20,
-                    ),
+                    },
                 ),
-                (
-                    "state",
-                    models.CharField(
-                        choices=[
-                            ("imported", "Check turns"),
-                            ("in_review", "In review"),
-                            ("cleared", "Cleared"),
-                            ("erased", "Erased"),
+                migrations.CreateModel(
+                    name="Entity",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(auto_now_add=True)),
+                        (
+                            "category",
+                            models.CharField(
+                                choices=[
+                                    ("person", "Person"),
+                                    ("place", "Place"),
+                                    ("team", "Team"),
+                                    ("school", "School or nursery"),
+                                    ("health", "Hospital or surgery"),
+                                    ("street", "Street or address"),
+                                    ("organisation", "Organisation"),
+                                    ("phone", "Phone number"),
+                                    ("email", "E-mail address"),
+                                    ("postcode", "Postcode"),
+                                    ("nhs_number", "NHS number"),
+                                    ("birth_date", "Date of birth"),
+                                    ("date", "Date"),
+                                    ("age", "Age"),
+                                    ("job", "Job"),
+                                    ("event", "Rare event or detail"),
+                                ],
+                                max_length=14,
+                            ),
+                        ),
+                        (
+                            "pseudonym",
+                            models.CharField(
+                                help_text="With its brackets, as it stands in cleared text.", max_length=80
+                            ),
+                        ),
+                        (
+                            "evaluation",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="entities",
+                                to="ipe.evaluation",
+                            ),
+                        ),
+                        (
+                            "participant",
+                            models.ForeignKey(
+                                blank=True,
+                                null=True,
+                                on_delete=django.db.models.deletion.SET_NULL,
+                                related_name="entities",
+                                to="consent.participant",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "ordering": ("pseudonym",),
+                        "constraints": [
+                            models.UniqueConstraint(
+                                fields=("evaluation", "pseudonym"),
+                                name="entity_pseudonym_once",
+                                violation_error_message="Another entity of this study has this pseudonym.",
+                            )
                         ],
-                        default="imported",
-                        max_length=12,
-                    ),
+                    },
                 ),
-                ("content_index", models.BinaryField(blank=True, max_length=32, null=True)),
-                ("n_characters", models.PositiveIntegerField(default=0)),
-                ("revision", models.PositiveIntegerField(default=1)),
-                ("erased_at", models.DateTimeField(blank=True, null=True)),
-                (
-                    "activity",
-                    models.ForeignKey(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
-                        related_name="documents",
-                        to="fieldwork.activity",
-                    ),
-                ),
-                (
-                    "assigned_to",
-                    models.ForeignKey(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
-                        related_name="assigned_documents",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                (
-                    "evaluation",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="documents",
-                        to="ipe.evaluation",
-                    ),
-                ),
-                (
-                    "imported_by",
-                    models.ForeignKey(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                (
-                    "participant",
-                    models.ForeignKey(
-                        blank=True,
-                        help_text="Set when the whole document is one person's interview; their key then seals the original.",
-                        null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
-                        related_name="documents",
-                        to="consent.participant",
-                    ),
-                ),
-                (
-                    "wave",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="documents", to="ipe.wave"
-                    ),
-                ),
-            ],
-            options={
-                "ordering": ("number",),
-            },
-        ),
-        migrations.CreateModel(
-            name="Entity",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                (
-                    "category",
-                    models.CharField(
-                        choices=[
-                            ("person", "Person"),
-                            ("place", "Place"),
-                            ("team", "Team"),
-                            ("school", "School or nursery"),
-                            ("health", "Hospital or surgery"),
-                            ("street", "Street or address"),
-                            ("organisation", "Organisation"),
-                            ("phone", "Phone number"),
-                            ("email", "E-mail address"),
-                            ("postcode", "Postcode"),
-                            ("nhs_number", "NHS number"),
-                            ("birth_date", "Date of birth"),
-                            ("date", "Date"),
-                            ("age", "Age"),
-                            ("job", "Job"),
-                            ("event", "Rare event or detail"),
+                migrations.CreateModel(
+                    name="EntityName",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(auto_now_add=True)),
+                        ("scope", models.CharField(max_length=80)),
+                        ("sealed_name", models.BinaryField()),
+                        ("name_index", models.BinaryField(max_length=32)),
+                        (
+                            "entity",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="names",
+                                to="transcripts.entity",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "indexes": [
+                            models.Index(fields=["name_index"], name="transcripts_name_in_672d61_idx")
                         ],
-                        max_length=14,
-                    ),
-                ),
-                (
-                    "pseudonym",
-                    models.CharField(
-                        help_text="With its brackets, as it stands in cleared text.", max_length=80
-                    ),
-                ),
-                (
-                    "evaluation",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="entities",
-                        to="ipe.evaluation",
-                    ),
-                ),
-                (
-                    "participant",
-                    models.ForeignKey(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
-                        related_name="entities",
-                        to="consent.participant",
-                    ),
-                ),
-            ],
-            options={
-                "ordering": ("pseudonym",),
-            },
-        ),
-        migrations.CreateModel(
-            name="EntityName",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("scope", models.CharField(max_length=80)),
-                ("sealed_name", models.BinaryField()),
-                ("name_index", models.BinaryField(max_length=32)),
-                (
-                    "entity",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="names",
-                        to="transcripts.entity",
-                    ),
-                ),
-            ],
-        ),
-        migrations.CreateModel(
-            name="Original",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("scope", models.CharField(max_length=80)),
-                ("sealed_title", models.BinaryField()),
-                ("sealed_text", models.BinaryField()),
-                ("format", models.CharField(max_length=8)),
-                ("encoding", models.CharField(blank=True, max_length=20)),
-                ("keep_until", models.DateField(blank=True, null=True)),
-                (
-                    "document",
-                    models.OneToOneField(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="original",
-                        to="transcripts.document",
-                    ),
-                ),
-                (
-                    "file",
-                    models.ForeignKey(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
-                        related_name="+",
-                        to="ipe.storedfile",
-                    ),
-                ),
-            ],
-            options={
-                "abstract": False,
-            },
-        ),
-        migrations.CreateModel(
-            name="Replacement",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("start", models.PositiveIntegerField()),
-                ("end", models.PositiveIntegerField()),
-                (
-                    "category",
-                    models.CharField(
-                        choices=[
-                            ("person", "Person"),
-                            ("place", "Place"),
-                            ("team", "Team"),
-                            ("school", "School or nursery"),
-                            ("health", "Hospital or surgery"),
-                            ("street", "Street or address"),
-                            ("organisation", "Organisation"),
-                            ("phone", "Phone number"),
-                            ("email", "E-mail address"),
-                            ("postcode", "Postcode"),
-                            ("nhs_number", "NHS number"),
-                            ("birth_date", "Date of birth"),
-                            ("date", "Date"),
-                            ("age", "Age"),
-                            ("job", "Job"),
-                            ("event", "Rare event or detail"),
+                        "constraints": [
+                            models.UniqueConstraint(fields=("entity", "name_index"), name="entity_name_once")
                         ],
-                        max_length=14,
-                    ),
+                    },
                 ),
-                (
-                    "text",
-                    models.CharField(
-                        blank=True, help_text="What stands in the cleared text, with brackets.", max_length=80
-                    ),
+                migrations.CreateModel(
+                    name="Original",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(auto_now_add=True)),
+                        ("scope", models.CharField(max_length=80)),
+                        ("sealed_title", models.BinaryField()),
+                        ("sealed_text", models.BinaryField()),
+                        ("format", models.CharField(max_length=8)),
+                        ("encoding", models.CharField(blank=True, max_length=20)),
+                        ("keep_until", models.DateField(blank=True, null=True)),
+                        (
+                            "document",
+                            models.OneToOneField(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="original",
+                                to="transcripts.document",
+                            ),
+                        ),
+                        (
+                            "file",
+                            models.ForeignKey(
+                                blank=True,
+                                null=True,
+                                on_delete=django.db.models.deletion.SET_NULL,
+                                related_name="+",
+                                to="ipe.storedfile",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "abstract": False,
+                    },
                 ),
-                (
-                    "status",
-                    models.CharField(
-                        choices=[("suggested", "To decide"), ("accepted", "Replace"), ("rejected", "Keep")],
-                        default="suggested",
-                        max_length=10,
-                    ),
+                migrations.CreateModel(
+                    name="Replacement",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(auto_now_add=True)),
+                        ("start", models.PositiveIntegerField()),
+                        ("end", models.PositiveIntegerField()),
+                        (
+                            "category",
+                            models.CharField(
+                                choices=[
+                                    ("person", "Person"),
+                                    ("place", "Place"),
+                                    ("team", "Team"),
+                                    ("school", "School or nursery"),
+                                    ("health", "Hospital or surgery"),
+                                    ("street", "Street or address"),
+                                    ("organisation", "Organisation"),
+                                    ("phone", "Phone number"),
+                                    ("email", "E-mail address"),
+                                    ("postcode", "Postcode"),
+                                    ("nhs_number", "NHS number"),
+                                    ("birth_date", "Date of birth"),
+                                    ("date", "Date"),
+                                    ("age", "Age"),
+                                    ("job", "Job"),
+                                    ("event", "Rare event or detail"),
+                                ],
+                                max_length=14,
+                            ),
+                        ),
+                        (
+                            "text",
+                            models.CharField(
+                                blank=True,
+                                help_text="What stands in the cleared text, with brackets.",
+                                max_length=80,
+                            ),
+                        ),
+                        (
+                            "status",
+                            models.CharField(
+                                choices=[
+                                    ("suggested", "To decide"),
+                                    ("accepted", "Replace"),
+                                    ("rejected", "Keep"),
+                                ],
+                                default="suggested",
+                                max_length=10,
+                            ),
+                        ),
+                        ("found_by", models.CharField(default="hand", max_length=20)),
+                        ("decided_at", models.DateTimeField(blank=True, null=True)),
+                        ("reason", models.CharField(blank=True, max_length=20)),
+                        (
+                            "decided_by",
+                            models.ForeignKey(
+                                blank=True,
+                                null=True,
+                                on_delete=django.db.models.deletion.SET_NULL,
+                                related_name="+",
+                                to=settings.AUTH_USER_MODEL,
+                            ),
+                        ),
+                        (
+                            "document",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="replacements",
+                                to="transcripts.document",
+                            ),
+                        ),
+                        (
+                            "entity",
+                            models.ForeignKey(
+                                blank=True,
+                                null=True,
+                                on_delete=django.db.models.deletion.SET_NULL,
+                                related_name="replacements",
+                                to="transcripts.entity",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "ordering": ("start", "end"),
+                        "constraints": [
+                            models.CheckConstraint(
+                                condition=models.Q(("start__lt", models.F("end"))),
+                                name="replacement_not_empty",
+                                violation_error_message="Select at least one character.",
+                            ),
+                            models.CheckConstraint(
+                                condition=models.Q(
+                                    models.Q(("status", "accepted"), _negated=True),
+                                    models.Q(("text", ""), _negated=True),
+                                    _connector="OR",
+                                ),
+                                name="replacement_accepted_has_text",
+                                violation_error_message="Say what stands in place of the words.",
+                            ),
+                            models.UniqueConstraint(
+                                fields=("document", "start", "end"), name="replacement_span_once"
+                            ),
+                        ],
+                    },
                 ),
-                ("found_by", models.CharField(default="hand", max_length=20)),
-                ("decided_at", models.DateTimeField(blank=True, null=True)),
-                ("reason", models.CharField(blank=True, max_length=20)),
-                (
-                    "decided_by",
-                    models.ForeignKey(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
+                migrations.CreateModel(
+                    name="Speaker",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(auto_now_add=True)),
+                        ("order", models.PositiveIntegerField()),
+                        ("label", models.CharField(max_length=40)),
+                        ("sealed_label", models.BinaryField(blank=True, null=True)),
+                        (
+                            "role",
+                            models.CharField(
+                                choices=[("interviewer", "Interviewer"), ("participant", "Participant")],
+                                default="participant",
+                                max_length=12,
+                            ),
+                        ),
+                        (
+                            "document",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="speakers",
+                                to="transcripts.document",
+                            ),
+                        ),
+                        (
+                            "participant",
+                            models.ForeignKey(
+                                blank=True,
+                                null=True,
+                                on_delete=django.db.models.deletion.SET_NULL,
+                                related_name="speakers",
+                                to="consent.participant",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "ordering": ("order",),
+                        "constraints": [
+                            models.UniqueConstraint(fields=("document", "label"), name="speaker_label_once")
+                        ],
+                    },
                 ),
-                (
-                    "document",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="replacements",
-                        to="transcripts.document",
-                    ),
+                migrations.CreateModel(
+                    name="OriginalTurn",
+                    fields=[
+                        (
+                            "id",
+                            models.BigAutoField(
+                                auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                            ),
+                        ),
+                        ("ordinal", models.PositiveIntegerField()),
+                        ("start", models.PositiveIntegerField()),
+                        ("end", models.PositiveIntegerField()),
+                        ("label_start", models.PositiveIntegerField(blank=True, null=True)),
+                        ("label_end", models.PositiveIntegerField(blank=True, null=True)),
+                        ("at_ms", models.PositiveBigIntegerField(blank=True, null=True)),
+                        (
+                            "document",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="original_turns",
+                                to="transcripts.document",
+                            ),
+                        ),
+                        (
+                            "speaker",
+                            models.ForeignKey(
+                                blank=True,
+                                null=True,
+                                on_delete=django.db.models.deletion.SET_NULL,
+                                related_name="original_turns",
+                                to="transcripts.speaker",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "ordering": ("ordinal",),
+                        "constraints": [
+                            models.UniqueConstraint(
+                                fields=("document", "ordinal"), name="original_turn_ordinal_once"
+                            ),
+                            models.CheckConstraint(
+                                condition=models.Q(("start__lte", models.F("end"))),
+                                name="original_turn_forward",
+                            ),
+                        ],
+                    },
                 ),
-                (
-                    "entity",
-                    models.ForeignKey(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
-                        related_name="replacements",
-                        to="transcripts.entity",
-                    ),
+                migrations.CreateModel(
+                    name="Version",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(auto_now_add=True)),
+                        ("number", models.PositiveIntegerField()),
+                        ("text", models.TextField(blank=True)),
+                        ("sha256", models.CharField(blank=True, max_length=64)),
+                        ("n_characters", models.PositiveIntegerField(default=0)),
+                        ("edits", models.JSONField(blank=True, default=list)),
+                        ("placeholders", models.JSONField(blank=True, default=list)),
+                        ("cleared_at", models.DateTimeField()),
+                        ("signed_revision", models.PositiveIntegerField()),
+                        ("emptied_at", models.DateTimeField(blank=True, null=True)),
+                        (
+                            "cleared_by",
+                            models.ForeignKey(
+                                blank=True,
+                                null=True,
+                                on_delete=django.db.models.deletion.SET_NULL,
+                                related_name="+",
+                                to=settings.AUTH_USER_MODEL,
+                            ),
+                        ),
+                        (
+                            "document",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="versions",
+                                to="transcripts.document",
+                            ),
+                        ),
+                        (
+                            "supersedes",
+                            models.OneToOneField(
+                                blank=True,
+                                null=True,
+                                on_delete=django.db.models.deletion.SET_NULL,
+                                related_name="superseded_by",
+                                to="transcripts.version",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "ordering": ("document", "number"),
+                        "constraints": [
+                            models.UniqueConstraint(fields=("document", "number"), name="version_number_once")
+                        ],
+                    },
+                ),
+                migrations.CreateModel(
+                    name="Turn",
+                    fields=[
+                        (
+                            "id",
+                            models.BigAutoField(
+                                auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                            ),
+                        ),
+                        ("ordinal", models.PositiveIntegerField()),
+                        ("start", models.PositiveIntegerField()),
+                        ("end", models.PositiveIntegerField()),
+                        ("label_start", models.PositiveIntegerField(blank=True, null=True)),
+                        ("label_end", models.PositiveIntegerField(blank=True, null=True)),
+                        ("at_ms", models.PositiveBigIntegerField(blank=True, null=True)),
+                        (
+                            "speaker",
+                            models.ForeignKey(
+                                blank=True,
+                                null=True,
+                                on_delete=django.db.models.deletion.SET_NULL,
+                                related_name="turns",
+                                to="transcripts.speaker",
+                            ),
+                        ),
+                        (
+                            "version",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="turns",
+                                to="transcripts.version",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "ordering": ("version", "ordinal"),
+                        "indexes": [
+                            models.Index(fields=["version", "start"], name="transcripts_version_83df62_idx")
+                        ],
+                        "constraints": [
+                            models.UniqueConstraint(fields=("version", "ordinal"), name="turn_ordinal_once"),
+                            models.CheckConstraint(
+                                condition=models.Q(("start__lte", models.F("end"))), name="turn_forward"
+                            ),
+                        ],
+                    },
                 ),
             ],
-            options={
-                "ordering": ("start", "end"),
-            },
-        ),
-        migrations.CreateModel(
-            name="Speaker",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("order", models.PositiveIntegerField()),
-                ("label", models.CharField(max_length=40)),
-                ("sealed_label", models.BinaryField(blank=True, null=True)),
-                (
-                    "role",
-                    models.CharField(
-                        choices=[("interviewer", "Interviewer"), ("participant", "Participant")],
-                        default="participant",
-                        max_length=12,
-                    ),
-                ),
-                (
-                    "document",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="speakers",
-                        to="transcripts.document",
-                    ),
-                ),
-                (
-                    "participant",
-                    models.ForeignKey(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
-                        related_name="speakers",
-                        to="consent.participant",
-                    ),
-                ),
-            ],
-            options={
-                "ordering": ("order",),
-            },
-        ),
-        migrations.CreateModel(
-            name="OriginalTurn",
-            fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
-                ("ordinal", models.PositiveIntegerField()),
-                ("start", models.PositiveIntegerField()),
-                ("end", models.PositiveIntegerField()),
-                ("label_start", models.PositiveIntegerField(blank=True, null=True)),
-                ("label_end", models.PositiveIntegerField(blank=True, null=True)),
-                ("at_ms", models.PositiveBigIntegerField(blank=True, null=True)),
-                (
-                    "document",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="original_turns",
-                        to="transcripts.document",
-                    ),
-                ),
-                (
-                    "speaker",
-                    models.ForeignKey(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
-                        related_name="original_turns",
-                        to="transcripts.speaker",
-                    ),
-                ),
-            ],
-            options={
-                "ordering": ("ordinal",),
-            },
-        ),
-        migrations.CreateModel(
-            name="Version",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("number", models.PositiveIntegerField()),
-                ("text", models.TextField(blank=True)),
-                ("sha256", models.CharField(blank=True, max_length=64)),
-                ("n_characters", models.PositiveIntegerField(default=0)),
-                ("edits", models.JSONField(blank=True, default=list)),
-                ("placeholders", models.JSONField(blank=True, default=list)),
-                ("cleared_at", models.DateTimeField()),
-                ("signed_revision", models.PositiveIntegerField()),
-                ("emptied_at", models.DateTimeField(blank=True, null=True)),
-                (
-                    "cleared_by",
-                    models.ForeignKey(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                (
-                    "document",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="versions",
-                        to="transcripts.document",
-                    ),
-                ),
-                (
-                    "supersedes",
-                    models.OneToOneField(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
-                        related_name="superseded_by",
-                        to="transcripts.version",
-                    ),
-                ),
-            ],
-            options={
-                "ordering": ("document", "number"),
-            },
-        ),
-        migrations.CreateModel(
-            name="Turn",
-            fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
-                ("ordinal", models.PositiveIntegerField()),
-                ("start", models.PositiveIntegerField()),
-                ("end", models.PositiveIntegerField()),
-                ("label_start", models.PositiveIntegerField(blank=True, null=True)),
-                ("label_end", models.PositiveIntegerField(blank=True, null=True)),
-                ("at_ms", models.PositiveBigIntegerField(blank=True, null=True)),
-                (
-                    "speaker",
-                    models.ForeignKey(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
-                        related_name="turns",
-                        to="transcripts.speaker",
-                    ),
-                ),
-                (
-                    "version",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="turns",
-                        to="transcripts.version",
-                    ),
-                ),
-            ],
-            options={
-                "ordering": ("version", "ordinal"),
-            },
-        ),
-        migrations.AddConstraint(
-            model_name="document",
-            constraint=models.UniqueConstraint(
-                fields=("evaluation", "number"),
-                name="document_number_once",
-                violation_error_message="Another document of this study has this number.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="document",
-            constraint=models.UniqueConstraint(
-                fields=("evaluation", "content_index"),
-                name="document_text_once",
-                violation_error_message="This text is already in the study.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="entity",
-            constraint=models.UniqueConstraint(
-                fields=("evaluation", "pseudonym"),
-                name="entity_pseudonym_once",
-                violation_error_message="Another entity of this study has this pseudonym.",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="entityname",
-            index=models.Index(fields=["name_index"], name="transcripts_name_in_672d61_idx"),
-        ),
-        migrations.AddConstraint(
-            model_name="entityname",
-            constraint=models.UniqueConstraint(fields=("entity", "name_index"), name="entity_name_once"),
-        ),
-        migrations.AddConstraint(
-            model_name="replacement",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("start__lt", models.F("end"))),
-                name="replacement_not_empty",
-                violation_error_message="Select at least one character.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="replacement",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("status", "accepted"), _negated=True),
-                    models.Q(("text", ""), _negated=True),
-                    _connector="OR",
-                ),
-                name="replacement_accepted_has_text",
-                violation_error_message="Say what stands in place of the words.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="replacement",
-            constraint=models.UniqueConstraint(
-                fields=("document", "start", "end"), name="replacement_span_once"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="speaker",
-            constraint=models.UniqueConstraint(fields=("document", "label"), name="speaker_label_once"),
-        ),
-        migrations.AddConstraint(
-            model_name="originalturn",
-            constraint=models.UniqueConstraint(
-                fields=("document", "ordinal"), name="original_turn_ordinal_once"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="originalturn",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("start__lte", models.F("end"))), name="original_turn_forward"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="version",
-            constraint=models.UniqueConstraint(fields=("document", "number"), name="version_number_once"),
-        ),
-        migrations.AddIndex(
-            model_name="turn",
-            index=models.Index(fields=["version", "start"], name="transcripts_version_83df62_idx"),
-        ),
-        migrations.AddConstraint(
-            model_name="turn",
-            constraint=models.UniqueConstraint(fields=("version", "ordinal"), name="turn_ordinal_once"),
-        ),
-        migrations.AddConstraint(
-            model_name="turn",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("start__lte", models.F("end"))), name="turn_forward"
-            ),
         ),
     ]

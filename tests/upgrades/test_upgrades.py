@@ -1,0 +1,140 @@
+"""The data of every version that is out open in this one: restored, migrated, read as a person reads them."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from findings.demo.people import FIELDWORK, LEAD, PASSWORD
+from tests.conftest import required
+from tests.faults.installation import Installation
+from tests.upgrades import dumps
+from tests.upgrades.copies import DATABASES, Copy, copies, present_version
+from tests.upgrades.making import ASK, NotMade, make
+
+pytestmark = [pytest.mark.real_clock, pytest.mark.xdist_group("upgrades")]
+
+MOST_BYTES = 20_000_000
+PERSON = "Marion Oakes"
+
+
+def server() -> str:
+    """A PostgreSQL on which databases can be made, or the test is skipped by name."""
+    url = os.environ.get("DATABASE_URL", "")
+    url = url if url.startswith("postgres") else os.environ.get("TEST_POSTGRES_URL", "")
+    if not url:
+        required("postgres", "needs a PostgreSQL server, and TEST_POSTGRES_URL names none")
+    return url
+
+
+@pytest.fixture(
+    params=[(copy, database) for copy in copies() for database in DATABASES],
+    ids=lambda p: f"{p[0].version}-{p[1]}",
+)
+def restored(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[Copy, str, Installation]]:
+    """A copy, the database it is of, and the installation that it was restored to, not yet migrated."""
+    copy, database = request.param
+    monkeypatch.setenv("DATABASE_URL", server() if database == "postgresql" else "")
+    here = copy.restore(tmp_path / "home", database)
+    try:
+        yield copy, database, here
+    finally:
+        here.close()
+
+
+def test_copy_of_an_earlier_version_is_upgraded_and_opens(restored: tuple[Copy, str, Installation]) -> None:
+    copy, database, here = restored
+    record = copy.record
+    here.manage("migrate_all", "--verbosity", "0")
+    n_events, code = record["head"][database]
+    assert "the chain is whole" in here.manage("audit", "verify", "--kept", str(n_events), code)
+    contents, head = here.ask(ASK)
+    # A later version may have tables of its own.
+    contents["rows"] = {label: contents["rows"].get(label) for label in record["contents"]["rows"]}
+    assert contents == record["contents"]
+    assert head == [n_events, code]
+
+    here.start_web()
+    lead = here.visitor(LEAD, PASSWORD)
+    assert "Merrowdale" in lead.get("/s/demo/").text
+    fieldwork = here.visitor(FIELDWORK, PASSWORD)
+    people = set(
+        re.findall(r"/s/demo/consent/people/([0-9a-f-]{36})/", fieldwork.get("/s/demo/consent/").text)
+    )
+    shown = [fieldwork.post(f"/s/demo/consent/people/{pk}/contact/").text for pk in people]
+    assert [PERSON in page for page in shown].count(True) == 1
+
+
+def test_copy_opens_with_no_other_key(restored: tuple[Copy, str, Installation]) -> None:
+    here = restored[2]
+    here.master_key = Installation(here.home).master_key
+    with pytest.raises(AssertionError, match="Tampered"):
+        here.ask(ASK)
+
+
+def test_copies_begin_with_the_first_version_that_has_one_and_are_small() -> None:
+    assert copies()[0].version == "0.2.0"
+    for copy in copies():
+        assert sum(path.stat().st_size for path in copy.folder.iterdir()) < MOST_BYTES
+
+
+@pytest.mark.slow  # loads the demo on both databases: three quarters of a minute
+def test_copy_is_made_alike_a_second_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if shutil.which("pg_dump") is None:
+        required("postgres", "pg_dump is missing; it comes with the client programs of PostgreSQL")
+    on = server()
+    monkeypatch.setenv("DATABASE_URL", "")  # which `make` sets as it goes
+    made = make(tmp_path, server=on)
+    assert made.version == present_version()
+    kept = next((copy for copy in copies() if copy.version == made.version), made)
+    assert made.record["contents"] == kept.record["contents"]
+    assert kept is made or made.master_key != kept.master_key
+    with pytest.raises(NotMade, match="keeps the copy it has"):
+        make(tmp_path, server=on)
+
+
+DUMP = """\
+-- Dumped by pg_dump
+\\restrict abc
+SET statement_timeout = 0;
+SET transaction_timeout = 0;
+SET client_encoding = 'UTF8';
+SELECT pg_catalog.set_config('search_path', '', false);
+CREATE TABLE public.words (said text, id integer);
+COPY public.words (said, id) FROM stdin;
+SET apart from the others\t1
+\\N\t2
+\\.
+
+CREATE TABLE public.nobody ();
+COPY public.nobody  FROM stdin;
+\\.
+ALTER TABLE public.words ADD PRIMARY KEY (id);
+\\unrestrict abc
+"""
+
+
+def test_portable_dump_loses_settings_and_no_row() -> None:
+    lines = dumps.portable(DUMP).split("\n")
+    gone = [line for line in DUMP.split("\n") if line not in lines]
+    assert gone == [
+        "\\restrict abc",
+        "SET statement_timeout = 0;",
+        "SET transaction_timeout = 0;",
+        "\\unrestrict abc",
+    ]
+    assert dumps.portable(dumps.portable(DUMP)) == dumps.portable(DUMP)
+
+
+def test_parts_of_a_dump_keep_every_character_of_a_row() -> None:
+    rows = "1\ta\x0bb\u2028c\x85d\n2\tCOPY x FROM stdin;\n"
+    first, second = dumps.parts(f"SELECT 1;\nCOPY public.t (a, b) FROM stdin;\n{rows}\\.\nSELECT 2;\n")
+    assert first == dumps.Part("SELECT 1;", "COPY public.t (a, b) FROM stdin;", rows)
+    assert second == dumps.Part("SELECT 2;\n")
