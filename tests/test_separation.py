@@ -19,7 +19,7 @@ from django.test import Client
 from ipe.scoped import Scoped
 from ipe.words import Role
 from tests.conftest import make_member, make_user
-from tests.test_every_url import ROWS, address, posted, world  # noqa: F401 - the fixture of the table
+from tests.test_every_url import ROWS, address, built, posted, world  # noqa: F401 - the fixtures of the table
 
 HIDDEN = {403, 404, 405}
 
@@ -36,6 +36,22 @@ def at_site(model: type[models.Model], site: Any) -> models.QuerySet[Any] | None
     if rows.to_site is None:
         return None
     return rows.filter(pk=site.pk) if rows.to_site == "self" else rows.filter(**{rows.to_site: site})
+
+
+@pytest.fixture
+def study(world: dict[str, Any]) -> Any:  # noqa: F811 - the fixture named above
+    """The world's, in the place of the one that other tests begin with."""
+    return world["study"]
+
+
+@pytest.fixture
+def lead(world: dict[str, Any]) -> Any:  # noqa: F811 - the fixture named above
+    return world["lead"]
+
+
+@pytest.fixture
+def data_protection(world: dict[str, Any]) -> Any:  # noqa: F811 - the fixture named above
+    return world["data_protection"]
 
 
 @pytest.fixture
