@@ -126,7 +126,7 @@ def django_db_modify_db_settings(
     if django_db_use_migrations and not django_db_keepdb:
         from tests.databases import copy_instead_of_migrating
 
-        copy_instead_of_migrating()
+        copy_instead_of_migrating(run_folder() / "databases")
 
 
 @pytest.fixture

@@ -107,22 +107,18 @@ def postgres_copy(server: str, name: str) -> None:
 # --- for the processes of a run ---
 
 
-def restore(alias: str) -> None:
-    """Bring the SQLite database of this process to what the template holds."""
-    connection = connections[alias]
-    connection.ensure_connection()
-    with contextlib.closing(sqlite3.connect(f"file:{sqlite_template()[alias]}?mode=ro", uri=True)) as source:
-        source.backup(connection.connection)
+def copy_instead_of_migrating(folder: Path) -> None:
+    """Let Django's set-up of test databases copy the template, and empty a database on SQLite by copying it again.
 
-
-def copy_instead_of_migrating() -> None:
-    """Let Django's set-up of test databases copy the template, and empty a database on SQLite by copying it again."""
+    On SQLite a database is a file in `folder`: the threads of the live server have connections of their own, as in the
+    application. Of a database in memory they would share one, and now and then meet a table that is locked.
+    """
     from django.test import TransactionTestCase
 
     for alias in connections:
         creation: Any = connections[alias].creation
         if connections[alias].vendor in {"sqlite", "postgresql"}:
-            creation.create_test_db = functools.partial(_copied, alias)
+            creation.create_test_db = functools.partial(_copied, alias, folder)
 
     flush = TransactionTestCase._fixture_teardown  # type: ignore[attr-defined]
 
@@ -137,16 +133,26 @@ def copy_instead_of_migrating() -> None:
     TransactionTestCase._fixture_teardown = emptied  # type: ignore[attr-defined]
 
 
-def _copied(alias: str, **_: Any) -> str:
+def restore(alias: str) -> None:
+    """Bring the SQLite database of this process to what the template holds, whoever has it open."""
+    connection = connections[alias]
+    connection.ensure_connection()
+    with contextlib.closing(sqlite3.connect(f"file:{sqlite_template()[alias]}?mode=ro", uri=True)) as source:
+        source.backup(connection.connection)
+
+
+def _copied(alias: str, folder: Path, **_: Any) -> str:
     """As `create_test_db`: make the database, point the connection at it, give its name."""
     connection = connections[alias]
-    name: str = connection.creation._get_test_db_name()
     connection.close()
     if connection.vendor == "postgresql":
+        name: str = connection.creation._get_test_db_name()
         connection.close_pool()
         postgres_copy(os.environ["DATABASE_URL"], name)
+    else:
+        folder.mkdir(parents=True, exist_ok=True)
+        name = str(folder / f"{os.getpid()}-{alias}.sqlite3")
+        shutil.copy(sqlite_template()[alias], name)
     settings.DATABASES[alias]["NAME"] = connection.settings_dict["NAME"] = name
-    if connection.vendor == "sqlite":
-        restore(alias)
     connection.ensure_connection()
     return name

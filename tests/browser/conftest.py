@@ -67,9 +67,9 @@ class Desk:
             self.context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": base}])
         self.page = self.context.new_page()
         self.on_their_way: set[Any] = set()
-        self.page.on("request", self.on_their_way.add)
+        self.page.on("request", lambda asked: self.on_their_way.add(asked))
         for end in ("requestfinished", "requestfailed"):
-            self.page.on(end, self.on_their_way.discard)
+            self.page.on(end, lambda asked: self.on_their_way.discard(asked))
         self.page.on("console", self._heard)
         self.page.on("pageerror", lambda error: self.problems.append(str(error)))
 
