@@ -74,7 +74,7 @@ def build() -> dict[str, Any]:
 class Standing(TestCase):
     """For its transactions alone: one that stays open while the tests of a module roll back to what it holds."""
 
-    databases = {"default", "keys"}
+    databases = frozenset({"default", "keys"})
 
 
 @pytest.fixture(scope="module")
