@@ -103,6 +103,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.django_db(databases=["default", "keys"]))
         if item.get_closest_marker("slow") and "slow" not in REQUIRED:
             item.add_marker(pytest.mark.skip(reason="slow: runs by “make long”, or with REQUIRE=slow"))
+    # What takes longest begins first, so that no process is left alone with it at the end.
+    items.sort(
+        key=lambda item: [bool(item.get_closest_marker(name)) for name in ("once", "browser")], reverse=True
+    )
     if settings.DATABASES["default"]["ENGINE"].endswith("postgresql"):
         again = [item for item in items if uses_database(item) and not runs_once(item)]
         config.hook.pytest_deselected(items=[item for item in items if item not in set(again)])
