@@ -4,7 +4,7 @@ BIN := .venv/bin
 PORT ?= 8000
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help setup demo test long check bench lock
+.PHONY: help setup demo test long check bench rows lock
 
 help:
 	@echo "make demo   install, load the demo studies, start the application at http://localhost:$(PORT)"
@@ -12,6 +12,7 @@ help:
 	@echo "make long   run the long simulations and repetitions that make test leaves out"
 	@echo "make check  lint, types, import contracts, migrations, templates, settings"
 	@echo "make bench  measure the speeds that we promise, each against a peer"
+	@echo "make rows   write the pages that say which test holds which requirement"
 	@echo "make lock   compile requirements.in to requirements.txt"
 
 .venv/installed: requirements.txt
@@ -51,6 +52,9 @@ check: .venv/installed-dev
 
 bench: .venv/installed-dev
 	$(BIN)/python -m benchmarks
+
+rows: .venv/installed-dev
+	$(BIN)/python -m tests.rows
 
 lock:
 	$(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --output-file requirements.txt requirements.in

@@ -114,12 +114,14 @@ def posted(row: Row, world: dict[str, Any]) -> dict[str, Any]:
     return {name: value(given) for name, given in row.data.items()}
 
 
+@pytest.mark.row("V8.1.1", "V8.2.1")
 def test_every_url_stands_in_the_table():
     known = {row.url for row in ROWS}
     assert sorted(set(patterns(get_resolver())) - known) == []
     assert sorted(known - set(patterns(get_resolver()))) == []
 
 
+@pytest.mark.row("V8.2.1", "V8.2.2")
 @pytest.mark.parametrize("person", PEOPLE)
 def test_every_url_answers_as_the_table_says(world, person):
     client = Client()
@@ -148,6 +150,7 @@ def counted() -> dict[str, Any]:
     return fingerprints
 
 
+@pytest.mark.row("V3.5.3")
 @pytest.mark.parametrize("person", [person for person in PEOPLE if person not in {"outsider", "anonymous"}])
 def test_no_get_changes_a_row(world, person):
     client = Client()

@@ -1,4 +1,4 @@
-"""Members of one site learn nothing of another: no row of it in any page, choice, count or answer (SC-07, V8.2.2).
+"""Members of one site learn nothing of another: no row of it in any page, choice, count or answer.
 
 The world of the access table holds one of everything at site A. Every kind of member, held to site B, walks all of it.
 """
@@ -124,6 +124,7 @@ def refused(answer: Any, site: Any, takes: set[str]) -> int:
     return n_offered
 
 
+@pytest.mark.row("SC-07", "V8.2.2")
 @pytest.mark.parametrize("role", Role.values)
 def test_no_page_shows_and_no_form_takes_another_sites_rows(world, site_a, site_b, member, role):  # noqa: F811 - the fixture named above
     """One walk for both: no page holds a sign of the other site, and every field that chooses among rows refuses theirs."""
@@ -145,6 +146,7 @@ def test_no_page_shows_and_no_form_takes_another_sites_rows(world, site_a, site_
     assert n_refused or role in {"report_writer", "data_protection_lead"}
 
 
+@pytest.mark.row("SC-07", "V8.2.2")
 @pytest.mark.parametrize("role", Role.values)
 def test_no_row_of_another_site_answers_by_its_address(world, site_a, member, role):  # noqa: F811 - the fixture named above
     client = member(role)
@@ -165,6 +167,7 @@ def test_no_row_of_another_site_answers_by_its_address(world, site_a, member, ro
     assert wrong == []
 
 
+@pytest.mark.row("SC-07")
 def test_the_audit_trail_is_for_members_of_every_site(world, study, member, lead, login):  # noqa: F811 - the fixture named above
     from ipe.models import AuditEvent, User
 
@@ -176,6 +179,7 @@ def test_the_audit_trail_is_for_members_of_every_site(world, study, member, lead
     assert login(lead).get("/s/trial/settings/audit/").status_code == 200
 
 
+@pytest.mark.row("SC-07")
 def test_a_lead_of_one_site_does_not_change_what_is_the_studys(world, study, member):  # noqa: F811 - the fixture named above
     """Nor sees the counts of all sites that its confirmation pages hold."""
     client = member("evaluation_lead")

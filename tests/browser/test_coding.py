@@ -88,6 +88,7 @@ def code_with(page: Any, typed: str) -> None:
         page.keyboard.press("Enter")
 
 
+@pytest.mark.row("000-33")
 def test_code_a_passage_undo_and_redo_by_keyboard_alone(live_page, work, researcher):
     page = opened(live_page(researcher), work["text"])
     page.keyboard.press("ArrowDown")  # the cursor comes into the first turn
@@ -139,6 +140,7 @@ def test_selection_over_two_turns(live_page, work, researcher):
     assert page.locator("mark").count() == 2
 
 
+@pytest.mark.row("000-33", "003-14")
 def test_create_a_code_and_apply_it_from_the_picker(live_page, work, researcher):
     page = opened(live_page(researcher), work["text"])
     for _ in range(4):
@@ -411,6 +413,7 @@ def test_reader_sees_codings_and_cannot_change_them(live_page, work, researcher,
     assert Coding.objects.count() == 1
 
 
+@pytest.mark.row("F8")
 def test_chart_a_cell_by_keyboard_alone(live_page, work, study, researcher):
     start, end = place_of(work["version"], "one more thing")
     coding = applying.apply_code(
@@ -546,6 +549,7 @@ def test_double_click_quotes_a_passage_once(live_page, work, study, researcher):
     assert page.locator("#runs q").count() == 1
 
 
+@pytest.mark.row("F13")
 def test_a_long_cell_is_told_its_length_and_saved_all_the_same(live_page, work, study, researcher):
     page = opened(live_page(researcher), reverse_cell(study, work))
     page.locator("#runs").focus()
@@ -556,6 +560,7 @@ def test_a_long_cell_is_told_its_length_and_saved_all_the_same(live_page, work, 
     assert len(Cell.objects.get().runs[0]["text"].split()) == 130
 
 
+@pytest.mark.row("F8")
 def test_bold_and_comment_in_a_cell(live_page, work, study, researcher):
     page = opened(live_page(researcher), reverse_cell(study, work))
     page.locator("#runs").focus()

@@ -207,6 +207,7 @@ def test_errors_take_the_focus_and_lead_to_the_field(desk: Desk, full_study: Any
     assert desk.page.evaluate("document.activeElement.id") == "id_code"
 
 
+@pytest.mark.row("V7.5.1")
 def test_two_step_sign_in_is_set_up_and_asked_for(desk: Desk, full_study: Any, lead: Any) -> None:
     """The secret is read from the page, as for typing into an app; a used code is not taken again."""
     from allauth.mfa.totp.internal.auth import hotp_value, yield_hotp_counters_from_time

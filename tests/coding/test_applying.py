@@ -96,6 +96,7 @@ def test_apply_code_at_another_site_is_not_found(version, code, other_site):
         apply(version, "one more thing", code, other_site)
 
 
+@pytest.mark.row("PS-08")
 def test_apply_code_refuses_a_text_whose_clearance_lapsed(version, code, researcher):
     Document.objects.update(state="in_review")
     with pytest.raises(NotReady):

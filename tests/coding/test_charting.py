@@ -37,10 +37,12 @@ def save(case, column, by, runs=TEXT, state="draft", expected=0):
     return charting.save_cell(case, column, runs=runs, state=state, expected_version=expected, by=by)
 
 
+@pytest.mark.row("F1", "002-13")
 def test_create_matrix_has_a_column_for_each_subtheme_and_other_last(matrix):
     assert [column.title for column in matrix.columns.all()] == ["Caseload", "Time for families", "Other"]
 
 
+@pytest.mark.row("F1")
 def test_create_matrix_twice_and_of_a_subtheme_is_refused(matrix, theme, subtheme, researcher):
     with pytest.raises(Conflict):
         matrices.create_matrix(theme, by=researcher)
@@ -48,6 +50,7 @@ def test_create_matrix_twice_and_of_a_subtheme_is_refused(matrix, theme, subthem
         matrices.create_matrix(subtheme, by=researcher)
 
 
+@pytest.mark.row("F5", "002-13")
 def test_new_subtheme_appears_as_a_column_before_other(study, matrix, theme, researcher):
     codebook.add_code(study, name="Paperwork", parent=theme, by=researcher)
     assert [column.title for column in matrix.columns.all()] == [
@@ -58,6 +61,7 @@ def test_new_subtheme_appears_as_a_column_before_other(study, matrix, theme, res
     ]
 
 
+@pytest.mark.row("F2", "F5")
 def test_add_case_of_every_kind_and_each_once(study, site_a, wave, person, version, researcher):
     twelve = wave(site_a, "12m")
     group = make_text(study, twelve, [("A", "Yes, we all did."), ("B", "Not me.")], kind="focus_group")
@@ -86,6 +90,7 @@ def test_add_case_refuses_two_things_another_sites_wave_and_readers(
         matrices.add_case(study, site=site_b, by=researcher)
 
 
+@pytest.mark.row("002-13")
 def test_save_cell_raises_the_version_and_keeps_history(case, column, researcher):
     save(case, column, researcher)
     cell = save(case, column, researcher, [{"kind": "summary", "text": "Eased."}], "charted", 1)
@@ -137,6 +142,7 @@ def test_restore_cell_writes_the_old_text_as_the_newest(case, column, researcher
     assert (cell.version, cell.runs) == (3, TEXT)
 
 
+@pytest.mark.row("F11")
 def test_cell_turns_stale_when_evidence_comes_changes_or_goes(
     clock, case, column, matrix, version, coding, code, time_code, researcher
 ):
@@ -187,6 +193,7 @@ def test_save_cell_refuses_a_quote_of_another_cell(case, column, coding, matrix,
         save(case, other, researcher, [{"kind": "verbatim", "quote": str(link.pk)}])
 
 
+@pytest.mark.row("F9")
 def test_draft_from_evidence_is_a_draft_of_quotes(case, column, coding, researcher):
     cell = charting.draft_from_evidence(case, column, expected_version=0, by=researcher)
     assert cell.state == "draft"
@@ -195,6 +202,7 @@ def test_draft_from_evidence_is_a_draft_of_quotes(case, column, coding, research
         charting.draft_from_evidence(case, column, expected_version=1, by=researcher)
 
 
+@pytest.mark.row("F2")
 def test_focus_group_member_has_the_own_turns_as_evidence(
     study, site_a, wave, matrix, column, code, researcher
 ):
@@ -229,6 +237,7 @@ def test_a_cell_of_blanks_can_say_that_the_subject_was_not_raised(case, column, 
     assert (cell.runs, cell.state) == ([], "not_raised")
 
 
+@pytest.mark.row("F11")
 def test_a_coding_made_after_the_page_was_drawn_was_not_seen(case, column, version, code, coding, researcher):
     drawn_at = timezone.now()
     start, end = place_of(version, "The groups helped")

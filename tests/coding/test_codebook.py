@@ -8,6 +8,7 @@ from ipe.models import AuditEvent
 from tests.coding.texts import place_of
 
 
+@pytest.mark.row("003-14")
 def test_add_code_makes_three_levels_and_colours_apart(theme, subtheme, code):
     assert [theme.level, subtheme.level, code.level] == [1, 2, 3]
     assert len({theme.colour, subtheme.colour, code.colour}) == 3

@@ -257,6 +257,7 @@ def test_cell_refuses_damaged_runs_and_saves_nothing(login, cell_url, researcher
     assert not Cell.objects.exclude(version=0).exists()
 
 
+@pytest.mark.row("F13")
 def test_cell_shows_markup_as_text(login, cell_url, researcher):
     save(login(researcher), cell_url, "<script>alert(1)</script>", 0)
     body = login(researcher).get(cell_url).content.decode()

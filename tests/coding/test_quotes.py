@@ -1,4 +1,4 @@
-"""Quotes: attribution that honours small groups, and consent as a gate (CN-04); exports as releases."""
+"""Quotes: attribution that honours small groups, and consent as a gate; exports as releases."""
 
 from __future__ import annotations
 
@@ -87,6 +87,7 @@ def test_quotes_of_the_interviewer_are_named_so_and_need_no_consent(study, versi
     assert (quote.attribution, quote.barrier, quote.people) == ("[Interviewer]", "", frozenset())
 
 
+@pytest.mark.row("CN-04")
 def test_consent_decides_what_may_leave_and_the_rest_is_counted_by_reason(
     interviewed, agree, code, researcher
 ):
@@ -164,6 +165,7 @@ def test_quotes_leave_as_a_document(interviewed, agree, code, writer):
     assert "[Participant]" in text
 
 
+@pytest.mark.row("F23")
 def test_matrix_leaves_with_states_attributes_and_linked_quotes(
     study, interviewed, agree, theme, subtheme, code, researcher, writer
 ):

@@ -243,6 +243,7 @@ def test_find_names_the_places_and_never_the_text(study, group, charted):
     assert room.find(study, "  ") == []
 
 
+@pytest.mark.row("F11")
 def test_due_lists_stale_cells_for_people_of_the_site_only(
     clock, study, group, charted, subtheme, researcher, other_site
 ):

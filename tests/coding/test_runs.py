@@ -6,6 +6,7 @@ ONE = "6f1c0b0e-6d1a-4d55-9f0a-1d2f3a4b5c6d"
 TWO = "0a1b2c3d-6d1a-4d55-9f0a-1d2f3a4b5c6d"
 
 
+@pytest.mark.row("F13")
 def test_parse_round_trip_keeps_kinds_styles_and_order():
     rows = [
         {"kind": "summary", "text": "Felt rushed; "},
@@ -35,6 +36,7 @@ def test_parse_removes_control_characters_and_line_end_kinds():
     assert parse([{"kind": "summary", "text": "a\r\nb\x00\x07\ud800c"}]) == [Run("summary", "a\nbc")]
 
 
+@pytest.mark.row("F13")
 @pytest.mark.parametrize(
     "value",
     [
@@ -77,6 +79,7 @@ def test_quotes_and_their_removal():
     assert without_quotes(runs, [ONE]) == [Run("summary", "a b"), Run("verbatim", quote=TWO)]
 
 
+@pytest.mark.row("F8")
 def test_plain_marks_whose_words_they_are():
     runs = [
         Run("summary", "Felt rushed: "),

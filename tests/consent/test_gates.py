@@ -5,6 +5,7 @@ from consent.models import Participant
 from ipe.errors import NotReady
 
 
+@pytest.mark.row("CN-03")
 def test_require_names_item_and_code(add, form, sign, study):
     person, phase = add(), study.phases.get(code="12m")
     sign(person, form(), quote="no", record="not_asked")
@@ -39,6 +40,7 @@ def test_erased_person_agreed_to_nothing(add, form, sign, fieldwork):
     assert gates.quotable([person.pk]) == {person.pk: False}
 
 
+@pytest.mark.row("CN-13")
 def test_readiness_needs_consent_for_the_phase(add, form, sign, study):
     person = add()
     sign(person, form(), phases=("pre",))
@@ -47,6 +49,7 @@ def test_readiness_needs_consent_for_the_phase(add, form, sign, study):
     assert later.reasons == ("P-001 has no consent that covers 12 months.",)
 
 
+@pytest.mark.row("CN-09")
 def test_readiness_of_a_child_needs_both(add, form, sign, study):
     child = add(kind="family", age_band="under_16")
     phase = study.phases.get(code="12m")

@@ -39,6 +39,7 @@ def test_record_consent_refused_twice_is_recorded_once(add, form, sign):
     assert (first.state, person.recruitment) == ("refused", "declined")
 
 
+@pytest.mark.row("CN-01")
 def test_version_with_an_answer_cannot_be_edited(add, form, sign, fieldwork):
     person, version = add(), form()
     signing.edit_version(version, text="Clearer words.", items=[("take_part", "I take part.")], by=fieldwork)

@@ -28,10 +28,12 @@ def test_nothing_signed_is_not_asked():
     assert answer() == "not_asked"
 
 
+@pytest.mark.row("CN-03")
 def test_item_that_is_not_on_the_form_is_not_asked():
     assert answer(signed(record="yes")) == "not_asked"
 
 
+@pytest.mark.row("CN-03")
 @pytest.mark.parametrize("said", ["yes", "no", "not_asked"])
 def test_answer_is_what_was_said(said):
     assert answer(signed(quote=said)) == said
@@ -51,6 +53,7 @@ def test_no_to_taking_part_is_no_to_every_item():
     assert answer(signed(take_part="no", quote="yes")) == "no"
 
 
+@pytest.mark.row("CN-13")
 def test_consent_of_another_phase_does_not_cover_this_one():
     assert answer(signed(phases=(PRE,), quote="yes")) == "not_asked"
 
@@ -70,6 +73,7 @@ def test_without_a_phase_a_no_for_any_counts():
     assert answer(*records, phase=LATER) == "yes"
 
 
+@pytest.mark.row("CN-09")
 @pytest.mark.parametrize(
     ("child", "adult", "expected"),
     [

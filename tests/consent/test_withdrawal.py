@@ -164,6 +164,7 @@ def test_withdrawal_can_go_further_later(person, fieldwork):
     assert (person.status, Withdrawal.objects.count()) == ("erased", 2)
 
 
+@pytest.mark.row("CN-15", "000-42")
 def test_cut_off_is_shown_and_kept(person, study, fieldwork):
     study.analysis_cut_off_on = dt.date(2026, 12, 1)
     study.save()
@@ -222,6 +223,7 @@ def logical_dump() -> str:
     return "\n".join(found)
 
 
+@pytest.mark.row("V16.2.5")
 @pytest.mark.parametrize("is_withdrawn", [False, True])
 def test_name_stands_nowhere_in_plain(is_withdrawn, person, fieldwork, login, study, caplog, run_jobs):
     client = login(fieldwork)
@@ -248,6 +250,7 @@ def test_name_search_finds_what_is_planted(person, study):
 # The ledger
 
 
+@pytest.mark.row("CN-21")
 def test_replay_over_a_restored_database(person, fieldwork, tmp_path, add):
     """The backup knows the person and not the withdrawal; the key store's ledger row was lost too."""
     withdrawal.withdraw(person, scope="delete", reason="distress", by=fieldwork)

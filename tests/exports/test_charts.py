@@ -57,6 +57,7 @@ def test_chart_says_in_words_what_it_draws():
     assert Image.open(io.BytesIO(chart.png)).format == "PNG"
 
 
+@pytest.mark.row("SD-01")
 def test_a_bar_with_a_hidden_segment_is_not_drawn():
     protected = protect(table(SHOWN, SMALL), Rule(10)).table
     chart = diverging(protected, label="item", answers=ANSWERS)
@@ -68,6 +69,7 @@ def test_a_bar_with_a_hidden_segment_is_not_drawn():
     assert "27" not in chart.alt
 
 
+@pytest.mark.row("SD-01")
 def test_hidden_values_do_not_reach_the_picture():
     """Two tables that differ in hidden counts only give the same picture."""
     first = protect(table(SHOWN, ["Time", 3, 27, 40, 80, 40]), Rule(10)).table

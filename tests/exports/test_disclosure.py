@@ -49,13 +49,14 @@ def shown(agree: int, base: int, rule: Rule = TEN) -> list[object]:
     return list(protect(answers(agree, base), rule).table.rows[0][1:])
 
 
-# SD-01, SD-02, SD-03
+# Small counts, their complements, small bases
 
 
 def test_enough_on_both_sides_is_shown_as_it_is():
     assert shown(35, 50) == [Count(35), Count(50), Share(35, 50), 12.5, "met"]
 
 
+@pytest.mark.row("SD-01")
 @pytest.mark.parametrize("agree", [1, 9])
 def test_small_count_hides_what_is_worked_out_from_it(agree):
     assert shown(agree, 50) == [C, Count(50), Band("≤ 20%"), C, C]
@@ -66,16 +67,19 @@ def test_smallest_count_itself_is_shown():
     assert shown(40, 50)[0] == Count(40)
 
 
+@pytest.mark.row("SD-01")
 def test_zero_is_the_study_s_choice():
     assert shown(0, 50)[0] == Count(0)
     assert shown(0, 50, Rule(10, is_zero_disclosive=True)) == [C, Count(50), Band("≤ 20%"), C, C]
 
 
+@pytest.mark.row("SD-02")
 @pytest.mark.parametrize("base", [1, 9])
 def test_small_base_hides_the_whole_row(base):
     assert shown(base, base) == [C, C, C, C, C]
 
 
+@pytest.mark.row("SD-03")
 def test_28_of_30_agree_tells_of_two():
     assert shown(28, 30) == [C, Count(30), Band("≥ 66%"), C, C]
 
@@ -85,12 +89,14 @@ def test_everyone_agrees_is_the_study_s_choice():
     assert shown(50, 50, Rule(10, is_zero_disclosive=True))[0] == C
 
 
+@pytest.mark.row("SD-03")
 @pytest.mark.parametrize("agree", range(20))
 def test_below_twice_the_smallest_count_no_band_says_which_side_is_small(agree):
     first, base, percent, *_ = shown(agree, 19, Rule(10, is_zero_disclosive=True))
     assert (first, base, percent) == (C, Count(19), C)
 
 
+@pytest.mark.row("SD-03")
 @pytest.mark.parametrize(("base", "k"), [(base, k) for k in (3, 5, 10) for base in range(2 * k, 80, 7)])
 def test_a_band_leaves_at_least_k_plus_one_counts(base, k):
     for agree in range(base + 1):
@@ -136,11 +142,13 @@ def test_plain_numbers_in_count_columns_are_counts_and_empty_cells_stay_empty():
     assert [row[1] for row in protect(table, TEN).table.rows] == [C, 40, None]
 
 
+@pytest.mark.row("SD-01")
 def test_hidden_table_holds_no_hidden_value_anywhere():
     table = protect(answers(7, 53), TEN).table
     assert "7" not in repr(table.rows).replace("53", "")
 
 
+@pytest.mark.row("SD-01", "TH-05")
 def test_an_order_by_a_hidden_figure_is_given_up():
     columns = answers(1, 1).columns
     rows = [
@@ -165,9 +173,10 @@ def test_smallest_count_one_hides_nothing():
     assert shown(1, 2, Rule(1)) == [Count(1), Count(2), Share(1, 2), 12.5, "met"]
 
 
-# SD-04
+# Everybody or nobody
 
 
+@pytest.mark.row("SD-04")
 def test_all_or_none_of_a_group_is_flagged():
     assert protect(answers(50, 50), TEN).flags == (
         "Everyone in the base is counted here: Answers · Useful · Agree",
@@ -178,7 +187,7 @@ def test_all_or_none_of_a_group_is_flagged():
     assert protect(answers(25, 50), TEN).flags == ()
 
 
-# SD-10 and definitions
+# What stays hidden, and definitions
 
 
 def test_definition_is_the_same_in_another_layout_and_unlike_between_cells():
@@ -198,13 +207,14 @@ def test_rows_that_look_alike_are_told_apart():
     assert len({count.digest for count in protect(table, TEN).counts}) == 2
 
 
+@pytest.mark.row("SD-10")
 def test_once_hidden_stays_hidden_with_what_depends_on_it():
     digest = protect(answers(7, 50), TEN).counts[0].digest
     later = protect(answers(30, 60), TEN, kept_hidden={digest}).table.rows[0]
     assert later[1:] == (C, Count(60), C, C, C)
 
 
-# SD-05: what an attacker can work out
+# What an attacker can work out
 
 
 def grid(inner: list[list[int]]) -> tuple[dict[object, int], list[Sum[object]]]:
@@ -226,6 +236,7 @@ def attacked(inner: list[list[int]], hidden: list[tuple[int, int]]) -> dict[obje
     return bounds({cell: n for cell, n in cells.items() if cell not in hidden}, hidden, sums)
 
 
+@pytest.mark.row("SD-05")
 def test_one_hidden_cell_beside_totals_is_disclosed():
     assert attacked([[35, 15], [26, 4]], [(1, 1)]) == {(1, 1): Bounds(4, 4)}
 
@@ -240,6 +251,7 @@ def test_all_four_cells_hidden_leave_room():
     }
 
 
+@pytest.mark.row("SD-05")
 def test_pattern_of_the_gausssuppression_vignette():
     """Old and young by Iceland, Portugal, Spain (example1, 2014), with the pattern the vignette hides."""
     assert attacked([[3, 4, 6], [2, 0, 5]], [(0, 0), (0, 1), (1, 0), (1, 1)]) == {
@@ -293,7 +305,7 @@ def test_narrowed_names_the_cells_given_away():
     assert narrowed({"a": 40}, ["b"], sums, {}, 10) == ()
 
 
-# SD-06: more cells hidden
+# More cells hidden
 
 
 def two_way(inner: list[list[int]]) -> Table:
@@ -317,6 +329,7 @@ def hidden_cells(table: Table, rule: Rule) -> set[tuple[int, str]]:
     return {(count.ref.row, count.ref.key) for count in protect(table, rule).counts if count.is_hidden}
 
 
+@pytest.mark.row("SD-06")
 def test_secondary_cells_of_the_gausssuppression_vignette():
     """Nought hidden (young, Portugal): the vignette hides Iceland and Portugal in both rows, no total, not
     Spain.
@@ -325,6 +338,7 @@ def test_secondary_cells_of_the_gausssuppression_vignette():
     assert hidden_cells(two_way([[3, 4, 6], [2, 0, 5]]), rule) == {(0, "c0"), (0, "c1"), (1, "c0"), (1, "c1")}
 
 
+@pytest.mark.row("SD-06")
 def test_one_primary_cell_of_four_regions_by_gender_needs_three_more():
     """sdcTable's test-protectTable: OPT, HYPERCUBE, HITAS and SIMPLEHEURISTIC all find three."""
     table = two_way([[20, 25], [30, 35], [4, 22], [40, 45]])
@@ -334,6 +348,7 @@ def test_one_primary_cell_of_four_regions_by_gender_needs_three_more():
     assert all(row < 4 and key != "all" for row, key in hidden)
 
 
+@pytest.mark.row("SD-05")
 def test_every_hidden_cell_keeps_a_span_of_k():
     """Property over random tables: whatever is hidden, the attacker is left with k or more."""
     source = random.Random(20261121)
@@ -387,9 +402,10 @@ def test_a_percentage_of_a_count_that_adds_up_gets_no_band():
     assert row == ("a", C, C, 30, C)
 
 
-# SD-08: tables that leave together
+# Tables that leave together
 
 
+@pytest.mark.row("SD-08")
 def test_cell_hidden_in_one_table_is_hidden_in_the_other():
     small = answers(7, 50, subject="s")
     columns = [Column("item", "Item"), Column("agree", "Agree", "count")]
@@ -426,6 +442,7 @@ def test_a_base_that_lacks_just_the_people_whom_another_row_hides_is_hidden():
     assert [row[2] for row in protect(table, TEN).table.rows] == [Count.of(map(str, range(50))), C]
 
 
+@pytest.mark.row("SD-08")
 def test_the_same_is_seen_between_tables_that_leave_together():
     one, two = filtered(("Attended", range(37), range(46))), filtered(("Useful", range(20), range(37)))
     assert protect_all([one, two], TEN)[1].table.rows[0][1:] == (C, C)

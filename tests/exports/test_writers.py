@@ -93,6 +93,7 @@ def test_guarded_csv_says_so_first_and_carries_the_cover():
     assert rows[-3] == ["Useful", "35", "50", "70.0", "2026-11-21", "plain"]
 
 
+@pytest.mark.row("V1.2.10")
 def test_no_field_of_a_guarded_csv_runs_in_a_spreadsheet():
     rows = list(csv.reader(io.StringIO(as_csv.write_guarded(HOSTILE).decode("utf-8-sig"))))
     for row in rows:
@@ -132,6 +133,7 @@ def book_of(tables: Table | list[Table], **more: object) -> openpyxl.Workbook:
     return openpyxl.load_workbook(io.BytesIO(as_xlsx.write(tables, **more)), rich_text=True)
 
 
+@pytest.mark.row("F23", "SD-12")
 def test_xlsx_has_a_cover_and_frozen_headers():
     book = book_of(TABLE)
     assert book.sheetnames == ["Cover", "Answers"]
@@ -143,6 +145,7 @@ def test_xlsx_has_a_cover_and_frozen_headers():
     assert book["Answers"].freeze_panes == "A2"
 
 
+@pytest.mark.row("SD-12")
 def test_xlsx_keeps_numbers_dates_and_hidden_cells_apart():
     rows = list(book_of(TABLE)["Answers"].iter_rows(min_row=2))
     assert [cell.value for cell in rows[0]] == [
@@ -157,6 +160,7 @@ def test_xlsx_keeps_numbers_dates_and_hidden_cells_apart():
     assert rows[2][5].value == "[x]"
 
 
+@pytest.mark.row("F23", "V1.2.10")
 def test_no_cell_of_a_workbook_is_a_formula():
     cells = [cell for row in book_of(HOSTILE)["Hostile"].iter_rows(min_row=2, max_col=1) for cell in row]
     assert [cell.data_type for cell in cells if cell.value is not None] == ["s"] * (len(TEXTS) - 1)
@@ -293,6 +297,7 @@ def test_pdf_escapes_markup_and_shows_what_it_cannot_draw():
     assert "O'Brien" in text
 
 
+@pytest.mark.row("SD-12")
 def test_pdf_shows_hidden_cells_and_their_meaning():
     text = text_of(as_pdf.write(TABLE))
     assert "[c]" in text
@@ -333,6 +338,7 @@ def one_pixel() -> bytes:
 # Nobody and no machine in the metadata
 
 
+@pytest.mark.row("V14.2.8")
 def test_metadata_names_nobody():
     import getpass
     import socket

@@ -123,6 +123,7 @@ def fill_and_save(planted: Planted, visitor: Visitor) -> None:
     assert sorted(names) == sorted([*saved, "Added later"])
 
 
+@pytest.mark.row("V5.2.1")
 @pytest.mark.slow
 def test_a_file_over_the_limit_is_refused_in_words(planted: Planted) -> None:
     planted.here.start_web()

@@ -116,6 +116,7 @@ def belongings(planted: Planted, person: str) -> Any:
     return planted.ask(f"from tests.faults import revealing; answer = revealing.belongings({person!r})")
 
 
+@pytest.mark.row("CN-16", "CN-19", "000-42")
 def test_nothing_of_a_person_is_left(planted: Planted, tmp_path: Path) -> None:
     leaving, staying = planted.ids["leaving"], planted.ids["staying"]
     others = {f"{where} of the other": kept(where) for where in CANARIES if where not in OF_ONE_ONLY}
@@ -232,7 +233,7 @@ def check_receipt(planted: Planted, url: str, person: str) -> None:
 
 
 def check_it_is_recalled(planted: Planted) -> None:
-    """Files that had left with the person's words: who has a copy is to be told (CN-16), and nobody is named."""
+    """Files that had left with the person's words: who has a copy is to be told, and nobody is named."""
     recalled = planted.ask(
         "from releases.models import Recall, QuotedPerson\n"
         "answer = [Recall.objects.filter(cause='quoted').count(), Recall.objects.filter(cause='counted').count()]"
@@ -241,6 +242,7 @@ def check_it_is_recalled(planted: Planted) -> None:
     assert recalled[1] >= 1, recalled
 
 
+@pytest.mark.row("CN-17")
 def test_one_voice_leaves_a_group_and_the_others_stay_word_for_word(planted: Planted, tmp_path: Path) -> None:
     group = planted.ids["group"]
     leaving, others = group["people"][0], group["people"][1:]
@@ -310,6 +312,7 @@ def test_a_group_whose_clearance_had_lapsed_is_cut_and_can_be_cleared_again(
     assert planted.ask(ask) == [turn for turn in before if turn["person"] != group["people"][0]]
 
 
+@pytest.mark.row("V2.3.3")
 def test_a_withdrawal_that_is_killed_has_not_begun_or_is_finished_by_the_worker(
     planted: Planted, tmp_path: Path
 ) -> None:
@@ -340,9 +343,10 @@ def test_a_withdrawal_that_is_killed_has_not_begun_or_is_finished_by_the_worker(
     assert {path.name for path in (planted.here.var / "files").iterdir()} == set(stored)
 
 
+@pytest.mark.row("CN-21")
 @pytest.mark.slow
 def test_a_backup_that_is_restored_is_erased_again(planted: Planted, tmp_path: Path) -> None:
-    """Both databases and the files as they were before, with the ledger that was kept beside the backups (CN-21)."""
+    """Both databases and the files as they were before, with the ledger that was kept beside the backups."""
     person, staying = planted.ids["leaving"]["id"], planted.ids["staying"]["id"]
     restored = Planted(planted.here.copy(planted.here.home / "backup"), planted.ids)
     try:

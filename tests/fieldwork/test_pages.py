@@ -192,6 +192,7 @@ def test_change_done_and_cancel_by_the_page(study, fieldwork, book, consented, l
     assert activity.state == "done"
 
 
+@pytest.mark.row("CN-13")
 def test_done_by_the_page_names_the_missing_consent(study, fieldwork, book, add, login):
     person = add()
     activity = book([person])
@@ -200,6 +201,7 @@ def test_done_by_the_page_names_the_missing_consent(study, fieldwork, book, add,
     assert "P-001 has no consent that covers 12 months." in answer.content.decode()
 
 
+@pytest.mark.row("V5.4.1")
 def test_recording_by_the_page(study, researcher, fieldwork, book, consented, login):
     activity = book(consented())
     sound = SimpleUploadedFile("Ann Canary.wav", b"RIFF\x00\x00\x00\x00WAVEcanary", content_type="audio/wav")
@@ -214,6 +216,7 @@ def test_recording_by_the_page(study, researcher, fieldwork, book, consented, lo
     assert "Canary" not in str(StoredFile.objects.values().get())
 
 
+@pytest.mark.row("CN-04")
 def test_recording_by_the_page_without_consent(study, fieldwork, book, consented, login):
     activity = book(consented(1, record="no"))
     sound = SimpleUploadedFile("x.wav", b"RIFF\x00\x00\x00\x00WAVEcanary", content_type="audio/wav")
@@ -232,6 +235,7 @@ def test_recording_that_is_none(study, fieldwork, book, consented, login):
     assert StoredFile.objects.count() == 0
 
 
+@pytest.mark.row("000-21")
 def test_plan_by_the_page(study, lead, login):
     client = login(lead)
     phases = [phase.pk for phase in study.phases.filter(code__in=["pre", "12m"])]
@@ -330,6 +334,7 @@ def test_person_page_leads_to_the_activities(study, fieldwork, book, consented, 
     assert f"{url(study, 'schedule')}?person=P-001" in body.content.decode()
 
 
+@pytest.mark.row("SC-04")
 def test_withdrawn_person_opens_the_place_on_the_page(study, fieldwork, book, consented, plan, login):
     (person,) = consented()
     book([person], plan_row=plan(number=1), starts_at=DAY + dt.timedelta(days=3))

@@ -26,6 +26,7 @@ def test_recording_of_several_is_under_the_studys_key(book, consented, fieldwork
     assert recording.file.scope == vault.evaluation_scope(study)
 
 
+@pytest.mark.row("CN-04")
 @pytest.mark.parametrize("said", ["no", "not_asked"])
 def test_recording_without_consent_is_refused_and_nothing_kept(said, book, consented, fieldwork):
     activity = book(consented(2, record=said))

@@ -34,6 +34,7 @@ def figures(quota):
     )
 
 
+@pytest.mark.row("SC-04")
 def test_quota_counts_booked_done_refused_and_withdrawn(
     study, plan, book, consented, fieldwork, site_a, add, wave, lead
 ):
@@ -55,6 +56,7 @@ def test_quota_counts_booked_done_refused_and_withdrawn(
     assert figures(cell(study, lead, site_a)) == (3, 0, 0, 3, 1, 2)
 
 
+@pytest.mark.row("SC-04")
 def test_quota_says_when_the_least_number_is_not_reached(
     study, plan, book, consented, fieldwork, site_a, lead
 ):

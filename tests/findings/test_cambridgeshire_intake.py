@@ -88,6 +88,7 @@ def indicators(as_: str) -> dict[tuple[str, str], dict[str, Any]]:
     }
 
 
+@pytest.mark.row("003-04", "003-05")
 @pytest.mark.parametrize("as_", ["working", "released"])
 @pytest.mark.usefixtures("pilot")
 def test_every_percentage_comes_out_as_published(as_: str):
@@ -130,6 +131,7 @@ def test_kept_informed_at_interim_is_exactly_seventy_and_met():
     assert (row["percent"], row["threshold"], row["verdict"]) == (70, 70, MET)
 
 
+@pytest.mark.row("003-04")
 def test_all_respondents_are_stored_and_nothing_that_identifies_them(pilot: Evaluation):
     stored = Intake.objects.filter(instrument__evaluation=pilot, state="stored").order_by(
         "wave__phase__order"

@@ -14,6 +14,7 @@ from findings.studies.cambridgeshire.figures import AGREES, CUT, DIFFERS, compar
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "cambridgeshire-report.md"
 
 
+@pytest.mark.row("003-22")
 def test_page_is_what_the_code_generates():
     assert PAGE.read_text(encoding="utf-8") == disagreements.page()
 

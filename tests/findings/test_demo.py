@@ -57,6 +57,7 @@ def test_demo_overview_shows_little_overdue_and_something_to_come(demo):
     assert [item.label for item in waits.later] == ["Merrowdale, 12 months: 8 still to book"]
 
 
+@pytest.mark.row("000-19")
 def test_return_of_the_trial_asks_for_each_specialist_role(demo):
     trial = Evaluation.objects.get(slug="family-safeguarding-trial")
     wave = trial.sites.get(code="walsall").waves.get(phase__code="3m")

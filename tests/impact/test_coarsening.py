@@ -24,6 +24,7 @@ def satt(treated, outcome, weights):
     return fit.params.iloc[1], fit.pvalues.iloc[1]
 
 
+@pytest.mark.row("001-06")
 def test_match_published(reference, workers):
     expected, (treated, covariates, outcome) = reference["cem_nsw_mixtape"], workers
     found = match(treated, covariates)
@@ -41,6 +42,7 @@ def test_match_cutpoints_published(reference, workers):
     assert [effect, p_value] == pytest.approx([expected["cut_satt"], expected["cut_p"]], abs=expected["tol"])
 
 
+@pytest.mark.row("001-06")
 def test_imbalance_published(reference, workers):
     expected, (treated, covariates, _) = reference["cem_nsw_mixtape"], workers
     before = imbalance(treated, covariates)

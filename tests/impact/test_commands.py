@@ -281,6 +281,7 @@ def test_run_names_a_plan_that_is_not_there(impact, tmp_path):
 # Designs
 
 
+@pytest.mark.row("000-06")
 def test_power_of_the_protocol_names_the_reading_and_prints_both(impact):
     words = ("power", "wedge", "--cell-size", 1700, "--baseline", 0.06, "--icc", 0.00722)
     code, out, _ = impact(*words)
@@ -403,6 +404,7 @@ def quarters(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.row("001-04")
 def test_match_ranks_neighbours_and_draws_them(impact, quarters):
     words = (quarters, "--treated", "001=2016Q3", "--treated", "005", "--exclude", "003", "--neighbours", 4)
     code, out, told = impact("match", *words, "--plot", "series.html")
@@ -756,6 +758,7 @@ benefits:
 """
 
 
+@pytest.mark.row("000-13")
 def test_costs_prints_both_figures(impact):
     Path("costs.yaml").write_text(COSTS)
     code, out, _ = impact("costs", "costs.yaml")

@@ -24,6 +24,7 @@ def trial(seed=2, n_clusters=20, size=30, strength=0.5):
     return y, received, assigned, cluster, age[:, None]
 
 
+@pytest.mark.row("000-11")
 def test_by_hand_four_clusters_of_one():
     # y: 3 and 1.5 on average, so 1.5; received: 1/2 against 0; b = 3. Residuals ±1/2, z ∓1/2: Σ(ze)² = 1/4, z'd = 1/2,
     # so V = c = 4/3 · 3/2 = 2.
@@ -44,6 +45,7 @@ def test_wald_ratio_by_hand():
     assert found.effect.value == pytest.approx(0.6)
 
 
+@pytest.mark.row("000-11")
 @pytest.mark.parametrize("with_covariate", [False, True])
 def test_equals_linearmodels(with_covariate):
     y, received, assigned, cluster, age = trial()

@@ -41,6 +41,7 @@ def test_discount_factors_any_length_begins_alike(n_years):
     assert discount_factors(n_years).tolist() == discount_factors(200)[:n_years].tolist()
 
 
+@pytest.mark.row("001-14")
 def test_appraise_published_example(reference):
     example = reference["green_book"]["example"]
     benefits = [0] + [example["benefit_y1_3"]] * 3
@@ -100,6 +101,7 @@ def test_avoided_cases_by_hand():
     assert len(found.by_year) == 6  # years 0 to 5
 
 
+@pytest.mark.row("001-14")
 def test_avoided_cases_not_significant_shows_both():
     found = avoided_cases(normal("care", -0.01, 0.02), n_children_per_year=1_000, pounds_per_case=50_000)
     assert found.where_significant == 0

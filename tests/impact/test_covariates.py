@@ -76,6 +76,7 @@ def test_missing_indicators_name_already_taken():
         missing_indicators(pd.DataFrame({"a": ["Missing", None]}), ["a"], is_randomised=True)
 
 
+@pytest.mark.row("001-11")
 def test_rubin_published(reference):
     expected = reference["rubin"]
     found = rubin(expected["Q"], expected["U"], complete_df=expected["n"] - expected["k"])
@@ -201,6 +202,7 @@ def _slope(frame):
     return fit.params["x"], fit.bse["x"] ** 2
 
 
+@pytest.mark.row("001-11")
 @pytest.mark.slow
 def test_impute_and_rubin_cover_where_complete_cases_are_biased():
     rng, runs, inside, naive = np.random.default_rng(77), 120, 0, []

@@ -23,6 +23,7 @@ def test_dyestuff_equals_analysis_of_variance(reference, published):
     assert found.notes == ()
 
 
+@pytest.mark.row("000-07")
 def test_cbpp_binary_with_n0_and_mean_size(reference, published):
     expected = reference["icc_cbpp_binary"]
     herds = published("cbpp").groupby("herd")[["incidence", "size"]].sum()
@@ -33,6 +34,7 @@ def test_cbpp_binary_with_n0_and_mean_size(reference, published):
     assert "unequal_sizes" in [note.code for note in found.notes]
 
 
+@pytest.mark.row("000-07")
 def test_counts_equal_rows():
     events, sizes = [3, 0, 5], [10, 4, 9]
     rows = np.concatenate([[1] * a + [0] * (n - a) for a, n in zip(events, sizes, strict=True)])

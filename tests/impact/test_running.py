@@ -134,6 +134,7 @@ def test_every_shipped_plan_reads_with_its_sites_and_says_how_it_read_the_protoc
     assert plan.readings
 
 
+@pytest.mark.row("000-09")
 def test_the_trial_of_family_safeguarding_runs_and_finds_what_was_put_in(tmp_path):
     bundle = shipped(tmp_path / "plan", "family-safeguarding-trial", 8_000)
     assert [a.id for a in bundle.analyses if a.failed] == []
@@ -255,6 +256,7 @@ def test_differences_show_four_standard_errors(told):
     assert lines[0].scale == "percentage points"
 
 
+@pytest.mark.row("001-06")
 def test_the_sample_of_pairs_is_weighted_to_the_treated_sites(told):
     diagnostics = found(told, "did").diagnostics
     assert diagnostics["children of treated sites matched, percent"] > 95
@@ -328,6 +330,7 @@ def test_a_hidden_reason_is_never_hidden_alone(tmp_path):
     assert sum(one.n is None for one in left_out.values()) >= 2
 
 
+@pytest.mark.row("001-11")
 def test_imputed_covariates_are_pooled_and_repeatable(tmp_path):
     text = PLAN.replace("kind: number}]", "kind: number}]\n  missing: imputation\n  imputations: 3")
     at = folder(tmp_path, text=text)

@@ -95,6 +95,7 @@ def test_somebody_new_joins_with_role_and_sites(study, lead, site_a):
     assert roles.may(user, "text.edit", study, site_a)
 
 
+@pytest.mark.row("V6.4.1")
 def test_invitation_works_once(study, lead):
     _, token = invite(study, lead, all_sites=True)
     acts.accept_invitation(token, by=None, name="Nia New", password=STRONG)
@@ -103,6 +104,7 @@ def test_invitation_works_once(study, lead):
     assert Member.objects.filter(user__email="new@example.org").count() == 1
 
 
+@pytest.mark.row("V6.4.1")
 def test_invitation_ends_after_two_days(study, lead, clock):
     _, token = invite(study, lead, all_sites=True)
     clock.shift(dt.timedelta(hours=48, seconds=1))
@@ -111,6 +113,7 @@ def test_invitation_ends_after_two_days(study, lead, clock):
     assert not User.objects.filter(email="new@example.org").exists()
 
 
+@pytest.mark.row("V6.2.4")
 @pytest.mark.parametrize("password", ["short", "password1234", "1234567890123"])
 def test_weak_password_is_refused_and_nothing_is_made(study, lead, password, settings):
     _, token = invite(study, lead, all_sites=True)
@@ -154,6 +157,7 @@ def change(member, by, **values):
     return acts.change_member(member, by=by, **given)
 
 
+@pytest.mark.row("V8.3.2")
 def test_changed_sites_hold_at_once(study, lead, researcher, site_a, site_b):
     member = researcher.memberships.get()
     change(member, lead, sites=[site_b])

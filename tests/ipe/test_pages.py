@@ -23,6 +23,7 @@ EXPECTED = {
 }
 
 
+@pytest.mark.row("V3.4.4", "V3.4.5", "V3.4.8")
 @pytest.mark.parametrize("path", ["/", "/nowhere/", "/health/", "/accounts/login/", "/s/trial/"])
 def test_headers_stand_on_every_answer(study, lead, login, path):
     answer = login(lead).get(path)
@@ -34,6 +35,7 @@ def test_headers_stand_on_every_answer(study, lead, login, path):
     assert "camera=()" in answer["Permissions-Policy"]
 
 
+@pytest.mark.row("V3.4.2", "V3.4.4", "V3.4.5", "V3.4.8")
 @pytest.mark.parametrize(
     ("path", "sent", "status"),
     [
@@ -54,6 +56,7 @@ def test_headers_stand_on_what_answers_before_any_page(client, db, settings, pat
     assert "Access-Control-Allow-Origin" not in answer
 
 
+@pytest.mark.row("V3.3.2", "V3.3.4")
 def test_cookies_cannot_be_read_by_scripts(client, lead):
     client.post(reverse("account_login"), {"login": lead.email, "password": PASSWORD})
     for cookie in client.cookies.values():
@@ -108,6 +111,7 @@ def test_an_anonymous_caller_is_told_in_the_same_shape(client, study):
     assert (answer.status_code, answer.json().keys()) == (403, {"error", "fields"})
 
 
+@pytest.mark.row("V7.3.2")
 def test_session_ends_after_its_longest_time(study, lead, login, clock):
     client = login(lead)
     for _ in range(25):
@@ -116,6 +120,7 @@ def test_session_ends_after_its_longest_time(study, lead, login, clock):
     assert client.get("/").status_code == 302
 
 
+@pytest.mark.row("V7.3.1")
 def test_session_ends_without_a_request_for_half_an_hour(study, lead, login, clock):
     client = login(lead)
     assert client.get("/").status_code == 200
@@ -148,6 +153,7 @@ def test_one_time_secrets_are_encrypted_in_the_database(study, lead):
     assert secret not in str(Authenticator.objects.get(user=lead).data)
 
 
+@pytest.mark.row("V6.3.1")
 def test_guessing_a_password_is_stopped(client, lead):
     for _ in range(12):
         answer = client.post(
@@ -168,6 +174,7 @@ def test_nobody_can_sign_up(client, db):
     assert not User.objects.exists()
 
 
+@pytest.mark.row("V16.5.1")
 def test_server_error_page_shows_no_data(study, lead, login, rf):
     from ipe.views import errors
 

@@ -12,6 +12,8 @@ from django.core.management import call_command
 from django.template.loader import get_template
 from django.urls import reverse
 
+from tests import rows
+
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = (
     "exports",
@@ -142,3 +144,8 @@ def test_secrets_are_not_committed():
         ["git", "ls-files", ".env", "var"], cwd=ROOT, capture_output=True, check=False
     ).stdout
     assert not listed
+
+
+def test_rows_are_listed_once_and_their_pages_are_current():
+    """A marker that names a row which is not listed, or a row listed twice, is told here; `make rows` writes the pages."""
+    assert rows.stale() == []

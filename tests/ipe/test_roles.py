@@ -43,6 +43,7 @@ EXPECTED = {
 }
 
 
+@pytest.mark.row("V8.1.1")
 def test_every_right_is_the_design_s():
     assert {verb: set(granted) for verb, granted in roles.VERBS.items()} == EXPECTED
 

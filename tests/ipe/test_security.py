@@ -41,6 +41,7 @@ def test_a_forwarded_address_is_not_believed_without_a_proxy():
     assert AccountAdapter().get_client_ip(request) == "192.0.2.7"
 
 
+@pytest.mark.row("V6.3.1")
 def test_guesses_at_many_accounts_from_one_address_are_stopped(study, lead):
     client = Client()
     for number in range(12):
@@ -77,6 +78,7 @@ def test_a_refused_invitation_leaves_no_token_in_the_log(study, lead, client, ca
     assert token not in " ".join(JsonLines().format(record) for record in caplog.records)
 
 
+@pytest.mark.row("V16.3.1")
 def test_sign_ins_are_logged_without_what_was_typed(study, lead, caplog):
     client = Client()
     with caplog.at_level(logging.INFO, logger="ipe.accounts"):
@@ -97,6 +99,7 @@ def test_asking_for_new_passwords_is_limited(study, lead):
     assert answers[-1] == 429
 
 
+@pytest.mark.row("V3.7.2")
 @pytest.mark.parametrize(
     "to", ["https://evil.example/", "//evil.example/", "/\\evil.example", "javascript:alert(1)"]
 )
@@ -138,6 +141,7 @@ def test_without_a_second_factor_no_address_of_the_study_opens_in_production(stu
             assert answer["Location"] == reverse("mfa_activate_totp"), url
 
 
+@pytest.mark.row("V3.5.1")
 def test_every_post_asks_for_the_forms_token(study, lead):
     client = Client(enforce_csrf_checks=True)
     client.force_login(lead)
@@ -182,6 +186,7 @@ ALLOWED = {
 }
 
 
+@pytest.mark.row("V1.1.2", "V1.2.4", "V1.3.2", "V3.5.1")
 def test_nothing_that_runs_or_trusts_text_is_called():
     found = set()
     for path in python_files(*ROOMS):

@@ -37,6 +37,7 @@ def test_production_starts_with_everything_set(tmp_path):
     assert check(tmp_path).returncode == 0
 
 
+@pytest.mark.row("V13.4.2")
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -74,6 +75,7 @@ def test_a_key_file_among_the_data_is_refused(tmp_path):
 SERVERS = ["import ipe.wsgi", "from ipe.celery import app; app.finalize()"]
 
 
+@pytest.mark.row("V6.3.2")
 @pytest.mark.parametrize("server", SERVERS)
 def test_a_server_does_not_start_with_demo_accounts(tmp_path, server):
     with sqlite3.connect(tmp_path / "ipe.sqlite3") as database:
@@ -94,6 +96,7 @@ def test_the_demo_server_starts(tmp_path):
     assert started(tmp_path, "-c", "import ipe.wsgi", ENVIRONMENT="demo").returncode == 0
 
 
+@pytest.mark.row("V6.3.2")
 def test_production_refuses_demo_accounts(settings, db):
     from ipe import checks
     from ipe.models import User

@@ -224,6 +224,7 @@ def test_a_lead_of_one_site_cannot_remove_it(site_a, site_lead):
         acts.remove(site_a, by=site_lead)
 
 
+@pytest.mark.row("SC-01")
 def test_moving_the_start_moves_future_waves_only(site_a, lead):
     before = {wave.phase.code: wave.starts_on for wave in site_a.waves.all()}
     would = [one.key.phase.code for one in acts.waves_that_would_move(site_a, live_on=dt.date(2025, 12, 1))]
@@ -327,6 +328,7 @@ def test_change_after_data_needs_a_reason(indicator, lead, holds_data):
     assert kept == [(True, "Agreed by the steering group."), (True, "Dropped from the protocol.")]
 
 
+@pytest.mark.row("TH-02")
 def test_gap_between_bands_is_named(indicator, lead):
     bands = [{"name": "Go", "at_least": "70"}, {"name": "Stop", "below": "60"}]
     with pytest.raises(Invalid) as refused:

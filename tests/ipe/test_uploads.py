@@ -45,6 +45,7 @@ def test_good_files_pass():
     assert uploads.check("a.txt", "Zoë".encode(), ["txt"]) == "txt"
 
 
+@pytest.mark.row("V1.5.1", "V5.2.2", "V5.3.3")
 @pytest.mark.parametrize(
     ("name", "data", "words"),
     [
@@ -75,12 +76,14 @@ def test_too_large_is_refused():
         uploads.check("a.txt", b"a" * 1_100_000, ["txt"], max_mb=1)
 
 
+@pytest.mark.row("V1.5.1")
 def test_utf16_declaration_does_not_hide_an_entity():
     hidden = "<?xml version='1.0' encoding='utf-16'?><!DOCTYPE x><x/>".encode("utf-16")
     with pytest.raises(BadFile, match="declaration"):
         uploads.check("a.docx", zipped(**{"word/document.xml": hidden}), ["docx"])
 
 
+@pytest.mark.row("V1.5.1")
 @pytest.mark.parametrize(
     ("part", "data", "words"),
     [
@@ -149,6 +152,7 @@ def test_upload_lies_encrypted_and_is_removed_on_close():
     assert not upload.path.exists()
 
 
+@pytest.mark.row("V5.2.1")
 def test_upload_over_the_limit_leaves_nothing(settings):
     settings.MAX_UPLOAD_BYTES = 1 << 20
     upload = receive(b"a" * 2_000_000)

@@ -11,6 +11,7 @@ from ipe.models import WrappedKey
 CANARY = "Zsófia O’Brien-Quince"
 
 
+@pytest.mark.row("V11.3.3")
 def test_seal_opens_in_its_place_only(study):
     scope = vault.evaluation_scope(study)
     sealed = vault.seal(scope, CANARY, where="contact.name:1")
@@ -63,6 +64,7 @@ def test_index_finds_the_same_value_however_it_is_written(study):
     assert vault.index(scope, "ann@example.org") != vault.index(scope, "anne@example.org")
 
 
+@pytest.mark.row("V5.3.2")
 def test_store_file_keeps_nothing_readable(study):
     scope = vault.evaluation_scope(study)
     stored = vault.store_file(
@@ -93,6 +95,7 @@ def test_sealed_file_round_trip_at_chunk_borders(tmp_path, size):
         assert b"".join(crypto.unseal_file(source, key, where="f")) == plain
 
 
+@pytest.mark.row("V11.3.3")
 @pytest.mark.parametrize("damage", ["cut", "flip", "swap"])
 def test_sealed_file_damaged_does_not_open(tmp_path, damage):
     key = crypto.new_key()

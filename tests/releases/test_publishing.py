@@ -67,6 +67,7 @@ def test_publish_is_audited_without_content(publish, writer):
     assert audit.verify().is_whole
 
 
+@pytest.mark.row("SD-01")
 def test_hidden_count_is_in_neither_file_nor_ledger(publish):
     made = publish(answers_table(("Useful", people(0, 7), people(0, 50))))
     assert rows_of(made.data) == [{"item": "Useful", "agree": "[c]", "base": "50", "percent": "≤ 20%"}]
@@ -81,6 +82,7 @@ def test_same_data_in_another_format_is_released_twice(publish):
     assert first.release.data_hash == second.release.data_hash
 
 
+@pytest.mark.row("V5.4.1")
 @pytest.mark.parametrize(
     ("file_format", "suffix", "magic"),
     [
@@ -194,6 +196,7 @@ def test_purpose_format_and_class_are_asked_for(publish):
         publish(ENOUGH, recipients=["x" * 201])
 
 
+@pytest.mark.row("SD-09")
 @pytest.mark.parametrize("extra", [1, 9])
 def test_a_few_more_answers_are_refused(publish, extra):
     publish(ENOUGH)
@@ -211,6 +214,7 @@ def test_ten_more_answers_are_released(publish):
     assert publish(more).release.number == 2
 
 
+@pytest.mark.row("SD-09")
 def test_all_sites_minus_all_but_one_is_refused(publish):
     publish(answers_table(("All sites", people(0, 60), people(0, 100))))
     but_one = answers_table(("All but Brindlemere", people(0, 56), people(0, 80)))
@@ -218,6 +222,7 @@ def test_all_sites_minus_all_but_one_is_refused(publish):
         publish(but_one)
 
 
+@pytest.mark.row("SD-09")
 def test_response_table_against_item_table_is_refused(publish):
     responded = Table.of(
         "Response",
@@ -229,6 +234,7 @@ def test_response_table_against_item_table_is_refused(publish):
         publish(ENOUGH)
 
 
+@pytest.mark.row("SD-09")
 def test_same_cell_with_one_person_exchanged_is_refused(publish):
     publish(ENOUGH)
     exchanged = answers_table(("Useful", people(0, 35), [*people(0, 49), "another"]))
@@ -244,6 +250,7 @@ def test_study_of_smallest_count_one_refuses_nothing(publish, study):
     assert rows_of(made.data)[0] == {"item": "Useful", "agree": "1", "base": "51", "percent": str(100 / 51)}
 
 
+@pytest.mark.row("SD-10")
 def test_once_hidden_stays_hidden(publish):
     publish(answers_table(("Useful", people(0, 7), people(0, 50))))
     later = publish(answers_table(("Useful", people(100, 140), people(100, 160))))
@@ -271,14 +278,16 @@ def test_a_total_that_would_uncover_a_hidden_count_is_refused(publish):
     assert Release.objects.count() == 1
 
 
+@pytest.mark.row("SD-06")
 def test_a_breakdown_with_its_total_is_released_with_two_cells_hidden(publish):
     made = publish(totals_table([40, 30, 4], with_total=True, title="Teams"))
     shown = {row["team"]: row["n"] for row in rows_of(made.data)}
     assert shown == {"Team 0": "40", "Team 1": "[c]", "Team 2": "[c]", "All": "74"}
 
 
+@pytest.mark.row("SD-09")
 def test_counts_that_contradict_published_sums_are_refused(publish):
-    """The data changed: nobody can say what old and new sums give away together, so nothing leaves (SD-09)."""
+    """The data changed: nobody can say what old and new sums give away together, so nothing leaves."""
     publish(totals_table([40, 30, 4], with_total=True, title="Teams"))
     with pytest.raises(NotReady, match="do not add up"):
         publish(totals_table([80, 30, 4], with_total=False, title="Teams later"))
@@ -339,6 +348,7 @@ def test_released_shows_what_would_leave_and_writes_nothing(study):
 # Workbooks and documents
 
 
+@pytest.mark.row("SD-01")
 def test_workbook_hides_the_same_cell_in_every_sheet(study, writer):
     columns = [Column("item", "Item"), Column("base", "Base", "count")]
     alone = Table.of("Bases", columns, [["Useful", Count.of(people(0, 50))]], subject="answers")

@@ -107,6 +107,7 @@ def test_lesser_withdrawals_leave_releases_alone(
     assert not Recall.objects.exists()
 
 
+@pytest.mark.row("CN-15")
 def test_after_the_cut_off_counts_stand_but_the_person_goes(
     study, participant, data_protection, counted, quoting
 ):

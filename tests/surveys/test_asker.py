@@ -1,6 +1,8 @@
-"""A job has the rights of who asked for it, as they are when it runs (V8.3.3); people's answers are never exempt."""
+"""A job has the rights of who asked for it, as they are when it runs; people's answers are never exempt."""
 
 from __future__ import annotations
+
+import pytest
 
 from ipe import jobs
 from ipe.models import Indicator, Job, Member
@@ -10,6 +12,7 @@ from surveys.models import Response
 from tests.surveys.conftest import answers, fifty
 
 
+@pytest.mark.row("V8.3.3")
 def test_a_file_is_not_stored_for_somebody_who_lost_the_role_since(opened, fieldwork, run_jobs):
     draft = opened(fifty())
     job = intake.confirm(draft, by=fieldwork)
@@ -22,6 +25,7 @@ def test_a_file_is_not_stored_for_somebody_who_lost_the_role_since(opened, field
     assert draft.is_open
 
 
+@pytest.mark.row("V8.3.3")
 def test_a_file_is_not_stored_for_somebody_who_left(opened, fieldwork, run_jobs):
     job = intake.confirm(opened(fifty()), by=fieldwork)
     fieldwork.is_active = False

@@ -9,6 +9,7 @@ from tests.surveys.conftest import HEADINGS, MAPPING, answers, as_csv, fifty, ma
 BASE = "/s/trial/surveys"
 
 
+@pytest.mark.row("TH-04")
 def test_indicators_show_verdict_figure_and_base(study, stored, login, writer):
     stored(fifty(35), eligible=78, eligible_source="list")
     html = login(writer).get("/s/trial/indicators/").content.decode()
@@ -18,6 +19,7 @@ def test_indicators_show_verdict_figure_and_base(study, stored, login, writer):
     assert "56% to 81% (Wilson)" in html
 
 
+@pytest.mark.row("TH-05")
 def test_indicators_as_released_hide_small_counts(study, stored, login, writer):
     stored(fifty(45))
     client = login(writer)
@@ -340,6 +342,7 @@ def test_export_pages_make_a_release(study, instrument, stored, login, writer):
     assert client.post("/s/trial/indicators/export/", given | {"site": "Z"}).status_code == 404
 
 
+@pytest.mark.row("SD-01", "TH-05")
 def test_api_gives_released_figures_and_refuses_others(study, stored, login, writer, other_site, outsider):
     stored(fifty(35), phase="24m")
     assert {row["verdict"] for row in login(writer).get("/api/s/trial/indicators/").json()} == {"met"}

@@ -37,6 +37,7 @@ def test_indicators_leave_through_the_ledger(study, stored, writer, file_format)
     assert release.cells.exists()
 
 
+@pytest.mark.row("SD-01")
 def test_hidden_counts_are_in_no_byte_of_the_file(study, stored, writer):
     stored(fifty(45))
     made = publish(Scope(study, writer), writer)
@@ -48,6 +49,7 @@ def test_hidden_counts_are_in_no_byte_of_the_file(study, stored, writer):
     assert "Met" not in useful
 
 
+@pytest.mark.row("SD-09")
 def test_a_wave_with_two_more_answers_cannot_be_released_beside_the_first(study, stored, writer):
     stored(fifty(35))
     publish(Scope(study, writer), writer)
@@ -144,6 +146,7 @@ def test_a_missing_interval_does_not_tell_that_everybody_answered(study, stored,
     assert "All staff answered" not in page[at : page.index("</tr>", at)]
 
 
+@pytest.mark.row("TH-03")
 def test_a_percentage_is_printed_on_its_own_side_of_the_threshold(study, wave, site_a, instrument):
     from surveys import returns
     from surveys.results import computed

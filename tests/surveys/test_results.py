@@ -18,6 +18,7 @@ def working(study, **more):
     }
 
 
+@pytest.mark.row("TH-01")
 def test_thirty_five_of_fifty_meets_seventy(study, stored):
     stored(fifty(35), eligible=78, eligible_source="staff list")
     row = working(study)["training-useful", "A", "12m", "overall"]
@@ -44,12 +45,14 @@ def test_thirty_four_of_fifty_does_not(study, stored):
     assert (row["percent"], row["verdict"], row["eligible"]) == (68.0, "not_met", None)
 
 
+@pytest.mark.row("TH-01")
 def test_phase_without_threshold_has_no_target(study, stored):
     stored(fifty(35), phase="pre")
     row = working(study)["training-useful", "A", "pre", "overall"]
     assert (row["threshold"], row["verdict"]) == (None, "no_target")
 
 
+@pytest.mark.row("TH-04")
 def test_interval_and_bounds_stand_beside(study, stored):
     stored(fifty(35), eligible=78, eligible_source="staff list")
     found = {r.indicator.code: r for r in results.computed(Scope(study)).results}["training-useful"]
@@ -97,6 +100,7 @@ def test_each_team_counts_a_person_of_two_teams_in_both(study, stored):
     assert rows["enough-time", "A", "12m", "overall"]["verdict"] == "not_met"
 
 
+@pytest.mark.row("TH-05")
 def test_released_hides_small_counts_with_everything_that_tells_them(study, stored):
     stored(fifty(45))  # five of fifty disagree: fewer than ten are left out
     row = {r["indicator"]: r for r in results.as_json(study)}["training-useful"]
@@ -104,6 +108,7 @@ def test_released_hides_small_counts_with_everything_that_tells_them(study, stor
     assert row["threshold"] == 70
 
 
+@pytest.mark.row("SD-02")
 def test_released_hides_a_row_with_a_small_base(study, stored):
     stored(answers(9, attended="Yes", useful="Agree"), eligible=12, eligible_source="list")
     row = {r["indicator"]: r for r in results.as_json(study)}["training-useful"]
@@ -118,6 +123,7 @@ def test_released_of_a_study_that_publishes_everything_shows_everything(study, s
     assert results.as_json(study) == results.as_json(study, as_="working")
 
 
+@pytest.mark.row("TH-05")
 def test_released_hides_an_overall_verdict_that_tells_of_a_hidden_role(study, stored):
     Threshold.objects.filter(indicator__code="enough-time").update(role_minimum=40)
     stored(
@@ -138,6 +144,7 @@ def test_scope_of_the_user_hides_the_other_site(study, stored, other_site, field
     assert len(results.as_json(study, user=fieldwork)) == 2
 
 
+@pytest.mark.row("000-19")
 def test_admin_returns_have_verdicts(study, instrument, wave, site_a, lead):
     returns.record_return(
         wave(site_a, "12m"),

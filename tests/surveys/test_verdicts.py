@@ -15,6 +15,7 @@ def share(count, base, **more):
 SEVENTY = Target("at_least", Fraction(70))
 
 
+@pytest.mark.row("TH-03")
 @pytest.mark.parametrize(
     ("count", "base", "verdict"),
     [
@@ -49,6 +50,7 @@ def test_yes_or_no():
     assert judge(Figure(), Target("yes")).verdict == "cannot_say"
 
 
+@pytest.mark.row("TH-04")
 def test_minimum_base_and_response_are_rules_of_their_own():
     small = Target("at_least", Fraction(70), minimum_base=51)
     response = Target("at_least", Fraction(70), minimum_response_percent=Fraction(60))
@@ -59,6 +61,7 @@ def test_minimum_base_and_response_are_rules_of_their_own():
     assert judge(share(50, 50, response_percent=Fraction(60)), response).verdict == "met"
 
 
+@pytest.mark.row("TH-04")
 def test_interval_that_straddles_cannot_say_only_when_the_rule_asks():
     strict = Target("at_least", Fraction(70), must_clear_interval=True)
     figure = share(35, 50, interval_percent=(56.25, 80.9))
@@ -101,6 +104,7 @@ def test_settle_all_and_any():
     assert verdicts.settle({"a": verdicts.Ruling("no_target")}, rule="all").verdict == "no_target"
 
 
+@pytest.mark.row("TH-03")
 @pytest.mark.parametrize(
     ("value", "text"),
     [

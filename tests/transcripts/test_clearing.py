@@ -1,4 +1,4 @@
-"""Human sign-off (PS-08) and the first version."""
+"""Human sign-off and the first version."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ def test_sign_off_renders_the_first_version(cleared, researcher, person):
     assert event.counts["version"] == 1
 
 
+@pytest.mark.row("PS-08")
 def test_undecided_suggestions_refuse_the_sign_off(in_review, researcher):
     document = in_review(researcher)
     with pytest.raises(NotReady, match="still to be decided"):
@@ -45,6 +46,7 @@ def test_undecided_suggestions_refuse_the_sign_off(in_review, researcher):
     assert not Version.objects.exists()
 
 
+@pytest.mark.row("PS-08")
 def test_a_change_of_the_list_lets_a_sign_off_lapse(in_review, researcher):
     document = in_review(researcher)
     accept_all(document, researcher)
@@ -72,6 +74,7 @@ def test_the_assigned_researcher_loses_the_original_at_clearance(cleared, resear
     assert not Document.objects.filter(pk=document.pk).with_original_for(researcher).exists()
 
 
+@pytest.mark.row("PS-08")
 def test_nobody_else_signs_off(in_review, fieldwork, other_site, lead, writer, data_protection):
     document = in_review(fieldwork)
     for user, error in (
@@ -92,6 +95,7 @@ def test_a_version_never_changes(cleared, fieldwork):
         version.save()
 
 
+@pytest.mark.row("PS-08")
 def test_reopening_hides_the_text_and_the_next_sign_off_makes_version_2(cleared, fieldwork, researcher):
     document = cleared(fieldwork)
     old = Version.objects.get()

@@ -1,4 +1,4 @@
-"""Destroying originals and documents; what a withdrawal reaches (CN-16, CN-17); no trace in the database."""
+"""Destroying originals and documents; what a withdrawal reaches; no trace in the database."""
 
 from __future__ import annotations
 
@@ -40,6 +40,7 @@ def group(cleared, fieldwork, person):
     return document, orla, priyanka
 
 
+@pytest.mark.row("CN-17")
 def test_a_withdrawal_shows_before_it_does(group, study, fieldwork):
     document, orla, _ = group
     before = text_of(document)
@@ -57,6 +58,7 @@ def test_smaller_withdrawals_leave_texts_alone(group, study, fieldwork, scope):
     assert text_of(document) == before
 
 
+@pytest.mark.row("CN-17")
 def test_own_turns_leave_the_group_and_others_stay(group, study, fieldwork):
     document, orla, priyanka = group
     kept = [
@@ -83,6 +85,7 @@ def test_own_turns_leave_the_group_and_others_stay(group, study, fieldwork):
     assert priyanka.speakers.count() == 1
 
 
+@pytest.mark.row("CN-16")
 def test_own_interview_goes_in_every_version(cleared, fieldwork, person, study):
     somebody = person("P-014", "Zebedee Quillfeather")
     document = cleared(fieldwork, participant=somebody)
@@ -138,6 +141,7 @@ def test_a_document_is_erased_by_data_protection_once(cleared, researcher, field
     assert set(Version.objects.values_list("text", flat=True)) == {""}
 
 
+@pytest.mark.row("V16.2.5")
 def test_a_name_stands_in_no_column_log_or_audit_after_clearance(cleared, fieldwork, person, caplog):
     person("P-014", "Zebedee Quillfeather")
     with caplog.at_level("DEBUG", logger="ipe"):

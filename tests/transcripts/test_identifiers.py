@@ -1,4 +1,4 @@
-"""Suggestions: PS-02, PS-03, PS-04, PS-09 and the UK patterns; PS-10's measurement."""
+"""Suggestions: known names in every form, words that are names, the UK patterns, and the recall that is printed."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ def person(name, key="1"):
     return Known(key, "person", variants(name))
 
 
+@pytest.mark.row("PS-02")
 def test_every_form_of_a_name_leads_to_the_same_person():
     text = "Tom came, then Tommy, TOM, tom, Tom's bike and Thomas. Tomorrow he comes, with a tomato."
     rows = suggest(text, [person("Thomas Baker")])
@@ -44,6 +45,7 @@ def test_a_surname_alone_is_nobodys():
     assert surname("Thomas") == ""
 
 
+@pytest.mark.row("PS-02")
 @pytest.mark.parametrize(
     "sentence",
     ["I hope so.", "Hope is what we need.", "Mark my words.", "Will you come?", "We will. May I?", "mark it"],
@@ -58,6 +60,7 @@ def test_names_that_are_words_survive_as_words(sentence):
     assert found(sentence, *known) == []
 
 
+@pytest.mark.row("PS-02")
 @pytest.mark.parametrize(
     "sentence",
     ["Then Hope came.", "Hope said no.", "I told Mark.", "It was Will's idea.", "Mark's mother knew."],
@@ -72,6 +75,7 @@ def test_two_people_of_one_name_are_both_offered():
     assert [row.keys for row in rows] == [("1", "2")]
 
 
+@pytest.mark.row("PS-04")
 @pytest.mark.parametrize(
     ("name", "text"),
     [
@@ -96,6 +100,7 @@ def test_hostile_names_are_found_where_they_stand(name, text):
     assert (rows[0].start, rows[0].end) == places_of(text, name)[0]
 
 
+@pytest.mark.row("PS-04")
 def test_a_name_with_regex_signs_matches_nothing_else():
     assert (
         found("a sentence in small letters", Known("1", "person", ("[a-z]+",)), Known("2", "person", (".*",)))
@@ -103,11 +108,13 @@ def test_a_name_with_regex_signs_matches_nothing_else():
     )
 
 
+@pytest.mark.row("PS-03")
 def test_the_longest_of_overlapping_candidates_stands():
     known = [Known("1", "place", ("Barley",)), Known("2", "team", ("Barley Mow Lane team",))]
     assert found("at the Barley Mow Lane team today", *known) == ["Barley Mow Lane team"]
 
 
+@pytest.mark.row("PS-03")
 def test_running_twice_adds_nothing_and_the_order_of_names_does_not_matter():
     text = "Tom and Ann rang 0116 496 0123 from Leicester. Then Tom left Ann."
     known = [person("Tom", "1"), person("Ann", "2"), Known("3", "place", ("Leicester",))]
@@ -121,6 +128,7 @@ def test_placeholders_are_left_alone():
     assert found("then [Tom laughs]", person("Tom")) == ["Tom"]
 
 
+@pytest.mark.row("PS-09")
 @pytest.mark.parametrize(
     ("text", "category"),
     [
@@ -209,6 +217,7 @@ def test_folding_is_done_once(name):
     assert folded(folded(name)) == folded(name)
 
 
+@pytest.mark.row("PS-10", "PS-11")
 def test_the_printed_recall_is_what_the_rules_do():
     page = StringIO()
     call_command("identifier_recall", stdout=page)

@@ -112,6 +112,7 @@ def test_speakers_are_named_merged_and_dropped(upload, researcher, person):
         intake.set_speakers(document, [SpeakerChoice(mary.pk, same_as=mary.pk)], by=researcher)
 
 
+@pytest.mark.row("C8")
 def test_turns_are_corrected_one_by_one(upload, researcher):
     document = upload(researcher, "INT: Why? Because.\nMary: Yes.\nINT: I see.\nMary: No.\n")
     intake.split_turn(document, ordinal=1, at=len("INT: Why?"), by=researcher)

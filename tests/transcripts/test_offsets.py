@@ -1,4 +1,4 @@
-"""Moving spans by arithmetic: properties over arbitrary texts, and the long random walk of PS-07."""
+"""Moving spans by arithmetic: properties over arbitrary texts, and the long random walk."""
 
 from __future__ import annotations
 
@@ -170,9 +170,10 @@ def test_touching_is_not_overlapping():
     assert not is_clear_of((3, 5), [(4, 5)])
 
 
+@pytest.mark.row("PS-07")
 @pytest.mark.parametrize("seed", range(3))
 def test_500_random_replace_undo_redact_and_correct_steps_leave_every_coding_where_the_edits_predict(seed):
-    """PS-07. The oracle knows nothing of the arithmetic: it carries each character's identity through the
+    """The oracle knows nothing of the arithmetic: it carries each character's identity through the
     steps one by one."""
     dice = random.Random(seed)
     original = "".join(dice.choice("abcde fgh\n😀é") for _ in range(600))

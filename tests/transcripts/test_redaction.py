@@ -129,10 +129,11 @@ def test_the_places_to_finish_are_listed_without_the_words(cleared, researcher):
     assert not any("oddball" in hit.label + hit.url for hit in done.hits)
 
 
+@pytest.mark.row("SC-07")
 def test_the_places_to_finish_tell_nobody_whose_name_it_is(
     study, cleared, researcher, fieldwork, other_site, data_protection, person, site_b
 ):
-    """A word of the text that is also a name in the vault: only who may read names learns whose (V8.2.3, SC-07)."""
+    """A word of the text that is also a name in the vault: only who may read names learns whose."""
     from ipe import rooms
 
     document = cleared(researcher, TEXT)

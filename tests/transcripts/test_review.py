@@ -1,4 +1,4 @@
-"""Deciding: PS-01, PS-02, PS-06, and the refusals."""
+"""Deciding: one entity, one pseudonym; forms of a name; the audit; and the refusals."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ def place(document, words):
     return Replacement.objects.get(document=document, start=start)
 
 
+@pytest.mark.row("PS-01")
 def test_the_same_entity_keeps_its_pseudonym_in_every_document_and_wave(in_review, researcher, person):
     person("P-014", "Zebedee Quillfeather")
     first = in_review(researcher)
@@ -30,6 +31,7 @@ def test_the_same_entity_keeps_its_pseudonym_in_every_document_and_wave(in_revie
     assert {row.text for row in names} == {"[P-014]"}
 
 
+@pytest.mark.row("PS-01")
 def test_two_people_of_one_name_get_two_pseudonyms(in_review, researcher):
     text = "INT: Who?\nP1: Then Tom came. Later Tom came, another one.\nINT: I see.\nP1: Yes.\n"
     document = in_review(researcher, text)
@@ -45,6 +47,7 @@ def test_two_people_of_one_name_get_two_pseudonyms(in_review, researcher):
     assert review.accept(row, by=researcher, entity=second.entity)[0].text == "[Person 2]"
 
 
+@pytest.mark.row("PS-02")
 def test_variants_are_accepted_together_and_other_words_are_not(in_review, researcher):
     text = (
         "INT: Who?\nP1: So Tom came. Then TOM, then Thomas, and Tommy. Tomorrow too.\nINT: I see.\nP1: Yes.\n"
@@ -65,6 +68,7 @@ def test_numbers_follow_the_order_of_meeting(in_review, researcher):
     assert [row.text for row in rows] == ["[Person 1]", "[Person 2]"]
 
 
+@pytest.mark.row("PS-09")
 def test_details_are_generalised_not_deleted(in_review, researcher):
     document = in_review(
         researcher, "INT: Who?\nP1: He went to Lowfield Academy, she is 14 now.\nINT: I.\nP1: Yes.\n"
@@ -79,6 +83,7 @@ def test_details_are_generalised_not_deleted(in_review, researcher):
     assert review.accept(age, by=researcher)[0].text == "[age]"
 
 
+@pytest.mark.row("PS-06")
 def test_the_audit_holds_the_entity_and_counts_and_no_name(in_review, researcher):
     document = in_review(researcher)
     row = review.accept(place(document, "Leicester"), by=researcher)[0]
@@ -161,6 +166,7 @@ def test_a_cleared_document_is_not_reviewed(cleared, fieldwork):
         review.reject(Replacement.objects.filter(document=document).first(), by=fieldwork)
 
 
+@pytest.mark.row("C8")
 def test_a_speaker_becomes_a_participant_and_their_name_with_them(in_review, researcher, person):
     document = in_review(researcher, GROUP, kind="focus_group")
     orla = person("P-020", "Somebody Else")
@@ -193,8 +199,9 @@ def test_names_are_sealed_in_their_own_table(in_review, researcher, person):
 TOM = "INT: Who?\nP1: Then Tom rang me.\nINT: I see.\nP1: Yes, that was it.\n"
 
 
+@pytest.mark.row("PS-01")
 def test_two_people_of_the_study_with_one_name_are_asked_about(in_review, researcher, person):
-    """PS-01. Neither was met in a text before, and neither is taken for the other or for somebody new."""
+    """Neither was met in a text before, and neither is taken for the other or for somebody new."""
     person("P-014", "Tom Baker")
     person("P-015", "Thomas Ash")
     document = in_review(researcher, TOM)

@@ -1,4 +1,4 @@
-"""The turn parser (C8): each shape of transcript, gaps, corrections."""
+"""The turn parser: each shape of transcript, gaps, corrections."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ def said(text, style=None):
     return [(turn.speaker, text[turn.start : turn.end]) for turn in read(text, style).turns]
 
 
+@pytest.mark.row("C8")
 def test_name_and_colon():
     text = "Interview on a Tuesday\n\nINT: How did it begin?\nWell?\n\nMary Okafor: Slowly.\nINT: Yes.\n"
     assert guess_style(text) == LABELS
@@ -43,6 +44,7 @@ def test_the_heading_stays_a_gap():
     assert read(text).turns[0].start == text.index("Hello.")
 
 
+@pytest.mark.row("C8")
 @pytest.mark.parametrize(
     "text",
     [
@@ -61,6 +63,7 @@ def test_name_and_time_in_every_common_shape(text):
     assert [turn.at_ms for turn in read(text).turns] == [12_000, 65_000]
 
 
+@pytest.mark.row("C8")
 def test_vtt_voice_tags_with_classes_and_two_voices_in_a_cue():
     text = (
         "WEBVTT\n\nNOTE made by a machine\n\n1\n00:00:01.000 --> 00:00:04.500 align:start\n"
@@ -80,6 +83,7 @@ def test_vtt_voice_tags_with_classes_and_two_voices_in_a_cue():
     assert [text[slice(*turn.label)] for turn in turns[:3]] == ["Mary Okafor", "Tom", "Mary Okafor"]
 
 
+@pytest.mark.row("C8")
 def test_srt():
     text = "1\n00:00:01,000 --> 00:00:02,000\nMary: Slowly.\n\n2\n00:00:03,500 --> 00:00:04,000\n- Really?\n"
     assert guess_style(text) == SRT

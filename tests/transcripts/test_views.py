@@ -19,6 +19,7 @@ def at(name, study, document=None, **more):
     return reverse(f"transcripts:{name}", kwargs=kwargs)
 
 
+@pytest.mark.row("PS-11")
 def test_the_whole_job_by_forms_alone(study, site_a, wave, login, researcher, person):
     person("P-014", "Zebedee Quillfeather")
     client = login(researcher)
@@ -197,6 +198,7 @@ def test_a_bad_file_is_told_at_the_field_and_nothing_is_kept(
     assert not Document.objects.exists()
 
 
+@pytest.mark.row("C8")
 def test_turns_are_corrected_by_forms(study, upload, login, researcher):
     document = upload(researcher, "INT: Why? Because.\nMary: Yes.\nINT: I see.\nMary: No.\n")
     client = login(researcher)

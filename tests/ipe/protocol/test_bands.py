@@ -1,4 +1,4 @@
-"""TH-02: bands are exhaustive and disjoint over the indicator's range, and the error names the gap."""
+"""Bands are exhaustive and disjoint over the indicator's range, and the error names the gap."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ipe.protocol.bands import faults, span
+
+pytestmark = pytest.mark.row("TH-02")
 
 
 def told(unit: str, *bands: dict[str, object]) -> list[str]:

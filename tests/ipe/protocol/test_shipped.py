@@ -66,6 +66,7 @@ def test_trial_sites_start_half_a_year_apart() -> None:
     ]
 
 
+@pytest.mark.row("SC-01")
 def test_trial_waves_follow_the_live_date_but_for_the_first_baseline() -> None:
     trial = design(TRIAL)
     offsets = {phase.code: phase.offset_months for phase in trial.phases or []}
@@ -79,6 +80,7 @@ def test_trial_waves_follow_the_live_date_but_for_the_first_baseline() -> None:
             assert wave == WaveDates(starts_on=first, ends_on=add_months(first, 1) - dt.timedelta(days=1))
 
 
+@pytest.mark.row("000-17")
 @pytest.mark.parametrize(
     ("code", "comparator", "values"),
     [
@@ -110,6 +112,7 @@ def test_trial_thresholds(code: str, comparator: str, values: dict[str, str]) ->
     assert {one.comparator for one in found.values()} == {comparator}
 
 
+@pytest.mark.row("000-17")
 def test_trial_has_no_other_thresholds() -> None:
     trial = indicators(TRIAL)
     assert [one.scope for one in targets(TRIAL, "1a-specialist-time").values()] == ["each_role"] * 3
@@ -159,6 +162,7 @@ def test_pilot_thresholds() -> None:
     )
 
 
+@pytest.mark.row("000-21")
 @pytest.mark.usefixtures("db")
 def test_both_can_be_imported() -> None:
     for slug in SHIPPED:

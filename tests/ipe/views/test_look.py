@@ -66,6 +66,7 @@ def test_contrast_of_black_on_white_is_21():
     assert round(contrast("#000000", "#ffffff"), 6) == 21
 
 
+@pytest.mark.row("TH-06")
 @pytest.mark.parametrize(("scheme", "at"), [("light", 0), ("dark", 1)])
 @pytest.mark.parametrize(("pairs", "least"), [(TEXT, 4.5), (GRAPHICS, 3.0)], ids=["text", "graphics"])
 def test_colours_stand_out_from_their_ground(scheme, at, pairs, least):
@@ -95,11 +96,13 @@ def test_no_template_holds_inline_script_style_or_handler():
     assert found == []
 
 
+@pytest.mark.row("V1.1.2")
 def test_no_template_escapes_by_hand():
     found = [path.name for path in TEMPLATES if re.search(r"\|safe\b|autoescape off", path.read_text())]
     assert found == []
 
 
+@pytest.mark.row("V3.6.1", "V14.2.3")
 def test_nothing_is_loaded_from_elsewhere():
     files = [*TEMPLATES, *(ROOT / "static").rglob("*.css"), *(ROOT / "static").rglob("*.js")]
     found = [
@@ -120,6 +123,7 @@ def test_component_begins_with_its_variables(path):
     assert re.match(r"\{# (Variables: |No variables\.).+ #\}$", first), first
 
 
+@pytest.mark.row("TH-06")
 def test_every_verdict_has_word_shape_and_style():
     from ipe.templatetags.desk import SHAPES, WORDS
     from ipe.words import Verdict

@@ -261,6 +261,7 @@ def test_removing_a_team_with_children_says_why_not(site_a, lead, login):
     assert "cannot be removed" in text
 
 
+@pytest.mark.row("SC-01")
 def test_live_dates_ask_before_future_phases_follow(study, site_a, lead, login):
     client, url = login(lead), at("site-live-dates", pk=site_a.pk)
     dates = {"live_planned_on": "2025-10-01", "live_actual_on": "2025-12-01", "live_analysis_on": ""}
@@ -292,6 +293,7 @@ def test_wave_of_a_site_is_set(study, site_a, lead, login):
     assert site_a.waves.get(phase=phase).ends_on == dt.date(2027, 12, 24)
 
 
+@pytest.mark.row("TH-02")
 def test_threshold_with_a_gap_between_bands_is_refused_in_words(study, lead, login):
     row = Indicator.objects.create(evaluation=study, code="1a", title="Useful")
     phase = study.phases.get(code="12m")
