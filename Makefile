@@ -4,11 +4,12 @@ BIN := .venv/bin
 PORT ?= 8000
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help setup demo test check bench rows lock services services-stop
+.PHONY: help setup demo test long check bench rows lock services services-stop
 
 help:
 	@echo "make demo   install, load the demo studies, start the application at http://localhost:$(PORT)"
-	@echo "make test   run the whole test suite"
+	@echo "make test   run the test suite"
+	@echo "make long   run the long simulations and repetitions that make test leaves out"
 	@echo "make check  lint, types, import contracts, migrations, templates, settings"
 	@echo "make bench  measure the speeds that we promise, each against a peer"
 	@echo "make rows   write the pages that say which test holds which requirement"
@@ -33,10 +34,16 @@ setup: .venv/installed .env
 demo: setup
 	$(BIN)/python manage.py demo --port $(PORT)
 
-# Without services and without a browser what needs one is skipped by name; REQUIRE=chromium,postgres,redis,data,slow makes
-# a missing one a failure. DATABASE_URL runs the suite on another database.
+# Without services and without a browser what needs one is skipped by name; REQUIRE=chromium,postgres,redis,rabbitmq,data
+# makes a missing one a failure. DATABASE_URL runs what uses the database on another one. One test at a time goes to each
+# process, the longest first; four on two processors, because tests of browsers and processes wait.
+# The dozens of processes that the tests start would each compile the application anew, if the shell forbids to keep it.
+PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 4 --dist load --maxschedchunk 1 --durations 20
 test: .venv/installed-dev
-	$(BIN)/python -m pytest -n 3 --dist loadgroup $(TESTS)
+	$(PYTEST) $(TESTS)
+
+long: .venv/installed-dev
+	REQUIRE=$(REQUIRE),slow $(PYTEST) -m slow $(TESTS)
 
 check: .venv/installed-dev
 	$(BIN)/ruff check .

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import gc
 import os
+import shutil
 import socket
+import tempfile
+import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -29,7 +34,26 @@ def required(what: str, reason: str) -> None:
     pytest.skip(reason)
 
 
+def is_worker(config: pytest.Config) -> bool:
+    """Whether this process is one of several that another one has started."""
+    return hasattr(config, "workerinput")
+
+
+def run_folder() -> Path:
+    """A folder that all processes of this run share; it is gone at its end."""
+    from tests.databases import in_memory
+
+    return Path(in_memory() or tempfile.gettempdir()) / f"ipe-run-{os.environ['TEST_RUN']}"
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not is_worker(config):
+        shutil.rmtree(run_folder(), ignore_errors=True)
+
+
 def pytest_configure(config: pytest.Config) -> None:
+    if not is_worker(config):
+        os.environ["TEST_RUN"] = uuid.uuid4().hex[:12]
     # Argon2 costs a tenth of a second a person, which tests of pages do not need; sign-in tests set it back.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
@@ -58,18 +82,63 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket.socket, "connect", guarded)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """The minutes of each folder of tests, added up over all processes."""
+    seconds: Counter[str] = Counter()
+    for report in (report for reports in terminalreporter.stats.values() for report in reports):
+        if hasattr(report, "duration") and hasattr(report, "nodeid"):
+            folder, _, rest = report.nodeid.partition("::")[0].removeprefix("tests/").partition("/")
+            seconds[folder if rest else "others"] += report.duration
+    if seconds.total() > 60:
+        terminalreporter.section("minutes of each part")
+        for name, spent in seconds.most_common():
+            terminalreporter.write_line(f"{spent / 60:6.1f} {name}")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
         for marker in item.iter_markers("django_db"):
             marker.kwargs.setdefault("databases", ["default", "keys"])
+        if uses_database(item) and not item.get_closest_marker("django_db"):
+            item.add_marker(pytest.mark.django_db(databases=["default", "keys"]))
         if item.get_closest_marker("slow") and "slow" not in REQUIRED:
-            item.add_marker(pytest.mark.skip(reason="slow: runs in CI, or with REQUIRE=slow"))
+            item.add_marker(pytest.mark.skip(reason="slow: runs by “make long”, or with REQUIRE=slow"))
+    # What takes longest begins first, so that no process is left alone with it at the end.
+    items.sort(
+        key=lambda item: [bool(item.get_closest_marker(name)) for name in ("once", "browser")], reverse=True
+    )
+    if settings.DATABASES["default"]["ENGINE"].endswith("postgresql"):
+        again = [item for item in items if uses_database(item) and not runs_once(item)]
+        config.hook.pytest_deselected(items=[item for item in items if item not in set(again)])
+        items[:] = again
 
 
-@pytest.fixture
-def db(request: pytest.FixtureRequest) -> None:  # replaces pytest-django's: always with the key store
-    request.applymarker(pytest.mark.django_db(databases=["default", "keys"]))
-    request.getfixturevalue("_django_db_helper")
+def pytest_collection_finish() -> None:
+    # What is imported stays to the end: the collector need not walk through all of it again and again.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+
+
+def uses_database(item: pytest.Item) -> bool:
+    fixtures = {"db", "transactional_db", "live_server"}
+    return bool(item.get_closest_marker("django_db") or fixtures & set(getattr(item, "fixturenames", ())))
+
+
+def runs_once(item: pytest.Item) -> bool:
+    """In the suite on SQLite; what it is about is not the database, or it has one of its own."""
+    return any(item.get_closest_marker(name) for name in ("once", "browser"))
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    django_db_modify_db_settings_parallel_suffix: None, django_db_use_migrations: bool, django_db_keepdb: bool
+) -> None:
+    """Databases are copied from a migrated one, unless pytest-django is asked for databases of another kind."""
+    if django_db_use_migrations and not django_db_keepdb:
+        from tests.databases import copy_instead_of_migrating
+
+        copy_instead_of_migrating(run_folder() / "databases")
 
 
 @pytest.fixture(scope="session")
@@ -86,8 +155,7 @@ def outside() -> Callable[[str], Path]:
     return found
 
 
-@pytest.fixture
-def study(db: None) -> Any:
+def make_study() -> Any:
     from ipe.models import Evaluation, Phase, Site, Team, Wave
 
     evaluation = Evaluation.objects.create(slug="trial", title="The trial")
@@ -111,6 +179,11 @@ def study(db: None) -> Any:
                 site=site, phase=phase, starts_on=first, ends_on=first + dt.timedelta(days=60)
             )
     return evaluation
+
+
+@pytest.fixture
+def study(db: None) -> Any:
+    return make_study()
 
 
 @pytest.fixture
@@ -144,53 +217,63 @@ def make_member(study: Any, user: Any, role: str, *sites: Any) -> Any:
     return member
 
 
+# Who there is, by the name of the fixture: address, name, roles and the site of each role (None: every site).
+STAFF: dict[str, tuple[str, str, list[tuple[str, str | None]]]] = {
+    "lead": ("lead@example.org", "Lena Lead", [("evaluation_lead", None)]),
+    "fieldwork": ("fieldwork@example.org", "Femi Field", [("fieldwork_lead", "A")]),
+    "researcher": ("researcher@example.org", "Rosa Researcher", [("researcher", "A")]),
+    "writer": ("writer@example.org", "Wim Writer", [("report_writer", None)]),
+    "data_protection": ("dpl@example.org", "Dara Protection", [("data_protection_lead", None)]),
+    "other_site": ("other@example.org", "Otto Other", [("fieldwork_lead", "B"), ("researcher", "B")]),
+}
+
+
+def make_staff(study: Any, who: str) -> Any:
+    email, name, roles = STAFF[who]
+    user = make_user(email, name)
+    for role, code in roles:
+        make_member(study, user, role, *([study.sites.get(code=code)] if code else []))
+    return user
+
+
+def make_outsider() -> Any:
+    return make_user("outsider@example.org", "Oona Outside")
+
+
 @pytest.fixture
 def lead(study: Any) -> Any:
-    user = make_user("lead@example.org", "Lena Lead")
-    make_member(study, user, "evaluation_lead")
-    return user
+    return make_staff(study, "lead")
 
 
 @pytest.fixture
-def fieldwork(study: Any, site_a: Any) -> Any:
-    user = make_user("fieldwork@example.org", "Femi Field")
-    make_member(study, user, "fieldwork_lead", site_a)
-    return user
+def fieldwork(study: Any) -> Any:
+    return make_staff(study, "fieldwork")
 
 
 @pytest.fixture
-def researcher(study: Any, site_a: Any) -> Any:
-    user = make_user("researcher@example.org", "Rosa Researcher")
-    make_member(study, user, "researcher", site_a)
-    return user
+def researcher(study: Any) -> Any:
+    return make_staff(study, "researcher")
 
 
 @pytest.fixture
 def writer(study: Any) -> Any:
-    user = make_user("writer@example.org", "Wim Writer")
-    make_member(study, user, "report_writer")
-    return user
+    return make_staff(study, "writer")
 
 
 @pytest.fixture
 def data_protection(study: Any) -> Any:
-    user = make_user("dpl@example.org", "Dara Protection")
-    make_member(study, user, "data_protection_lead")
-    return user
+    return make_staff(study, "data_protection")
 
 
 @pytest.fixture
-def other_site(study: Any, site_b: Any) -> Any:
+def other_site(study: Any) -> Any:
     """A fieldwork lead and researcher of site B only."""
-    user = make_user("other@example.org", "Otto Other")
-    make_member(study, user, "fieldwork_lead", site_b)
-    make_member(study, user, "researcher", site_b)
-    return user
+    return make_staff(study, "other_site")
 
 
 @pytest.fixture
 def outsider(db: None) -> Any:
-    return make_user("outsider@example.org", "Oona Outside")
+    return make_outsider()
 
 
 @pytest.fixture

@@ -6,17 +6,21 @@ A second walk shows that no GET changes a row.
 
 from __future__ import annotations
 
+import copy
 import importlib
 import pkgutil
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import time_machine
 from django.apps import apps
-from django.test import Client
+from django.test import Client, TestCase
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from tests import access
 from tests.access.table import PEOPLE, Row
+from tests.conftest import NOW, STAFF, make_outsider, make_staff, make_study
 
 MODULES = [
     importlib.import_module(f"tests.access.{module.name}")
@@ -40,31 +44,15 @@ def patterns(resolver: URLResolver, prefix: str = "") -> list[str]:
     return names
 
 
-@pytest.fixture
-def world(
-    study: Any,
-    site_a: Any,
-    site_b: Any,
-    lead: Any,
-    fieldwork: Any,
-    researcher: Any,
-    writer: Any,
-    data_protection: Any,
-    other_site: Any,
-    outsider: Any,
-) -> dict[str, Any]:
+def build() -> dict[str, Any]:
     """One study with a row of everything at site A, made by the rooms from the bottom of the house to the top."""
+    study = make_study()
     made: dict[str, Any] = {
         "study": study,
-        "site_a": site_a,
-        "site_b": site_b,
-        "lead": lead,
-        "fieldwork": fieldwork,
-        "researcher": researcher,
-        "writer": writer,
-        "data_protection": data_protection,
-        "other_site": other_site,
-        "outsider": outsider,
+        "site_a": study.sites.get(code="A"),
+        "site_b": study.sites.get(code="B"),
+        **{who: make_staff(study, who) for who in STAFF},
+        "outsider": make_outsider(),
     }
     order = [
         "ipe",
@@ -81,6 +69,33 @@ def world(
         if hasattr(module, "build"):
             module.build(made)
     return made
+
+
+class Standing(TestCase):
+    """For its transactions alone: one that stays open while the tests of a module roll back to what it holds."""
+
+    databases = frozenset({"default", "keys"})
+
+
+@pytest.fixture(scope="module")
+def built(django_db_setup: None, django_db_blocker: Any) -> Iterator[dict[str, Any]]:
+    """The world, made once for the tests of a module, which takes longer than most of them."""
+    with django_db_blocker.unblock(), time_machine.travel(NOW, tick=True):
+        atomics = Standing._enter_atomics()
+        try:
+            made = build()
+        except BaseException:
+            Standing._rollback_atomics(atomics)
+            raise
+    yield made
+    with django_db_blocker.unblock():
+        Standing._rollback_atomics(atomics)
+
+
+@pytest.fixture
+def world(built: dict[str, Any], db: None) -> dict[str, Any]:
+    """What is built, the test's own to change: its rows are rolled back and its objects are copies."""
+    return copy.deepcopy(built)
 
 
 def address(row: Row, world: dict[str, Any]) -> str:

@@ -21,7 +21,6 @@ expect = pytest.importorskip("playwright.sync_api", reason="needs Playwright").e
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.django_db(transaction=True),
-    pytest.mark.xdist_group("browser"),
 ]
 
 HERE = Path(__file__).parent

@@ -8,28 +8,19 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from django.urls import reverse
 from playwright.sync_api import expect
 
+from tests.browser.conftest import axe_finds
 from tests.conftest import PASSWORD
-
-TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.django_db(transaction=True),
-    pytest.mark.xdist_group("browser"),
 ]
-
-
-def axe_source() -> str:
-    import axe_playwright_python
-
-    return (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
 
 
 @pytest.fixture
@@ -70,9 +61,7 @@ class Desk:
         self.page.goto(self.base + path)
 
     def violations(self) -> list[Any]:
-        self.page.evaluate(axe_source())
-        found = self.page.evaluate("tags => axe.run(document, {runOnly: tags})", TAGS)
-        return [(one["id"], one["nodes"][0]["html"]) for one in found["violations"]]
+        return [(one["id"], one["nodes"][0]["html"]) for one in axe_finds(self.page)]
 
 
 @pytest.fixture

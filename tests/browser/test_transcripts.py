@@ -51,7 +51,7 @@ def test_identifiers_are_decided_by_keyboard(desk, study, in_review, fieldwork):
     expect(one.page.locator(".beside [role=status] strong")).to_have_text(str(n - 1))
     keyboard.press("r")
     expect(one.page.locator(".beside [role=status] strong")).to_have_text(str(n - 2))
-    one.page.wait_for_load_state("networkidle")
+    one.settle()
     first, second = Replacement.objects.filter(document=document)[:2]
     assert (first.status, second.status) == ("accepted", "rejected")
     assert one.problems == []
@@ -76,7 +76,7 @@ def test_words_are_added_by_selecting_them(desk, study, in_review, fieldwork):
     form.locator("[name=text]").fill("a man")
     form.get_by_role("button", name="Replace these words").click()
     expect(one.page.locator(".beside [role=status]")).to_contain_text("Replaced: 1 place.")
-    one.page.wait_for_load_state("networkidle")
+    one.settle()
     row = Replacement.objects.get(document=document, found_by="hand")
     assert text[row.start : row.end] == "oddball"
     assert one.problems == []

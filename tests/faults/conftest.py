@@ -1,9 +1,19 @@
-"""One installation with the planted study, made once; every test has a copy of its own."""
+"""An installation with the planted study, made once in a run; every test has a copy of its own.
+
+A test runs once, whatever databases the suite runs on. It is on SQLite unless it is marked `postgres`, where locks and
+transactions of a server are what it is about.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import functools
+import json
+import os
 import shutil
 import tempfile
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +21,13 @@ from typing import Any
 
 import pytest
 
-from tests.faults.installation import Installation, Visitor
+from tests import databases
+from tests.conftest import REQUIRED, is_worker, required, run_folder
+from tests.faults.installation import Installation, Visitor, on_server
 from tests.faults.planting import ACCOUNTS, PASSWORD
 
 BY_ROLE = {role: email for email, role in reversed(ACCOUNTS.items())}
+POSTGRES = os.environ.get("TEST_POSTGRES_URL") or "postgres://postgres@127.0.0.1:5432/postgres"
 
 
 @dataclass
@@ -35,34 +48,76 @@ class Planted:
         self.here.manage("worker", "--once")
 
 
-@pytest.fixture(scope="session")
-def faults_dir() -> Iterator[Path]:
-    """In memory where there is such a place: thousands of synchronous writes are not what is tested here."""
-    memory = Path("/dev/shm")
-    folder = Path(tempfile.mkdtemp(prefix="ipe-faults-", dir=memory if memory.is_dir() else None))
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
+@functools.cache
+def postgres_server() -> str:
+    """The address of the server for tests marked `postgres`; empty where none answers, and SQLite has to do."""
+    import psycopg
 
-
-@pytest.fixture(scope="session")
-def template(faults_dir: Path) -> Iterator[Planted]:
-    here = Installation.new(faults_dir / "template")
     try:
-        here.manage("migrate_all", "--verbosity", "0")
-        ids = here.ask("from tests.faults import planting; answer = planting.plant()")
-        here.stop_all()
-        yield Planted(here, ids)
-    finally:
-        here.close()
+        on_server(POSTGRES, "SELECT 1")
+    except psycopg.OperationalError:
+        if "postgres" in REQUIRED:
+            required("postgres", "no server answers at TEST_POSTGRES_URL")
+        return ""
+    return POSTGRES
+
+
+@pytest.fixture(scope="session")
+def faults_dir() -> Path:
+    folder = run_folder() / "faults"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """The folder of the run is removed with everything in it; what lies on a server goes here."""
+    if not is_worker(session.config):
+        for note in (run_folder() / "faults").glob("*.json"):
+            Installation(note.with_suffix(""), **json.loads(note.read_text())["here"]).close()
+
+
+@contextlib.contextmanager
+def template(folder: Path, server: str) -> Iterator[Planted]:
+    """The planted installation of this run, nobody else's while it is held: made by the first that needs it."""
+    home = folder / ("template on PostgreSQL" if server else "template")
+    note = folder / f"{home.name}.json"
+    with (folder / f"{home.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not note.exists():
+            shutil.rmtree(home, ignore_errors=True)
+            made = plant(home, server)
+            kept = {"master_key": made.here.master_key, "secret_key": made.here.secret_key}
+            kept |= {"settings": made.here.settings, "server": server}
+            note.write_text(json.dumps({"here": kept, "ids": made.ids}))
+        noted = json.loads(note.read_text())
+        yield Planted(Installation(home, **noted["here"]), noted["ids"])
+
+
+def plant(home: Path, server: str) -> Planted:
+    here = Installation.new(home)
+    migrated = databases.sqlite_template()
+    shutil.copy(migrated["keys"], here.key_store)
+    if server:
+        name = f"faults_{uuid.uuid4().hex[:12]}"
+        databases.postgres_copy(server, name)
+        here.use_database(server, name)
+    else:
+        shutil.copy(migrated["default"], here.database)
+    ids = here.ask("from tests.faults import planting; answer = planting.plant()")
+    here.stop_all()
+    return Planted(here, ids)
 
 
 @pytest.fixture
-def planted(template: Planted, faults_dir: Path, request: pytest.FixtureRequest) -> Iterator[Planted]:
+def planted(faults_dir: Path, request: pytest.FixtureRequest) -> Iterator[Planted]:
+    server = postgres_server() if request.node.get_closest_marker("postgres") else ""
     home = Path(tempfile.mkdtemp(prefix=request.node.originalname[:30], dir=faults_dir))
     home.rmdir()
-    here = template.here.copy(home)
+    with template(faults_dir, server) as planted:
+        here = planted.here.copy(home)
     try:
-        yield Planted(here, template.ids)
+        yield Planted(here, planted.ids)
     finally:
         here.close()
         shutil.rmtree(home, ignore_errors=True)

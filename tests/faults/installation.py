@@ -1,7 +1,7 @@
 """An installation of its own, with real processes that can be killed.
 
-It has its own VAR_DIR, key store and database (SQLite, or on PostgreSQL a database made for it when the suite runs
-there), an environment from which nothing of this machine leaks in, and logs that can be read.
+It has its own VAR_DIR, key store and database (SQLite, or a database made for it on a PostgreSQL server), an environment
+from which nothing of this machine leaks in, and logs that can be read.
 """
 
 from __future__ import annotations
@@ -178,6 +178,7 @@ class Installation:
     )
     secret_key: str = field(default_factory=lambda: secrets.token_urlsafe(50))
     settings: dict[str, str] = field(default_factory=dict)
+    server: str = ""  # the address of the PostgreSQL server on which its database lies; SQLite when empty
     port: int = field(default_factory=free_port)
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     console: subprocess.Popen[bytes] | None = None
@@ -200,6 +201,10 @@ class Installation:
     def database(self) -> Path:
         """The file of the main database; only on SQLite."""
         return self.var / "ipe.sqlite3"
+
+    @property
+    def key_store(self) -> Path:
+        return self.keys / "keystore.sqlite3"
 
     @property
     def is_sqlite(self) -> bool:
@@ -226,21 +231,26 @@ class Installation:
 
     @classmethod
     def new(cls, home: Path, **settings: str) -> Installation:
-        """Empty folders and, when the suite runs on PostgreSQL, an empty database of its own."""
-        made = cls(home)
-        made.settings = settings
+        """Empty folders; its database is made by its first `migrate_all`, or stands where the settings say."""
+        made = cls(home, settings=settings)
         for folder in (made.var, made.keys, made.logs):
             folder.mkdir(parents=True, mode=0o700)
-        url = os.environ.get("DATABASE_URL", "")
-        if url.startswith("postgres"):
-            made._make_database(url)
         return made
 
-    def _make_database(self, server: str, template: str = "template1") -> None:
+    def make_database(self, server: str, template: str) -> None:
+        """A database of its own on a server, the copy of another one there."""
         name = f"faults_{uuid.uuid4().hex[:12]}"
-        _on_server(server, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
-        parts = urlsplit(server)
-        self.settings["DATABASE_URL"] = urlunsplit((*parts[:2], f"/{name}", *parts[3:]))
+        on_server(server, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        self.use_database(server, name)
+
+    def use_database(self, server: str, name: str) -> None:
+        self.server = server
+        self.settings["DATABASE_URL"] = beside(server, name)
+
+    @property
+    def database_name(self) -> str:
+        """The name of its database on the server; only on PostgreSQL."""
+        return urlsplit(self.settings["DATABASE_URL"]).path.lstrip("/")
 
     def copy(self, home: Path) -> Installation:
         """The same installation once more, independent from now on. Nothing may be running in this one."""
@@ -250,8 +260,7 @@ class Installation:
         shutil.copytree(self.keys, twin.keys)
         twin.logs.mkdir(mode=0o700)
         if not self.is_sqlite:
-            name = urlsplit(self.settings["DATABASE_URL"]).path.lstrip("/")
-            twin._make_database(os.environ["DATABASE_URL"], template=name)
+            twin.make_database(self.server, template=self.database_name)
         return twin
 
     # --- commands and questions ---
@@ -356,9 +365,8 @@ class Installation:
         return code
 
     def _is_quiet(self) -> bool:
-        name = urlsplit(self.settings["DATABASE_URL"]).path.lstrip("/")
         busy = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND state <> 'idle'"
-        return _on_server(os.environ["DATABASE_URL"], busy, name) == 0
+        return bool(on_server(self.server, busy, self.database_name) == 0)
 
     def stop_all(self) -> None:
         for name in list(self.running):
@@ -369,8 +377,7 @@ class Installation:
         """Kill what runs and drop the database made for it."""
         self.stop_all()
         if not self.is_sqlite:
-            name = urlsplit(self.settings["DATABASE_URL"]).path.lstrip("/")
-            _on_server(os.environ["DATABASE_URL"], f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+            on_server(self.server, f'DROP DATABASE IF EXISTS "{self.database_name}" WITH (FORCE)')
 
     def log(self, name: str) -> str:
         path = self.logs / f"{name}.log"
@@ -381,10 +388,17 @@ class Installation:
         return made.sign_in(email, password) if email else made
 
 
-def _on_server(url: str, statement: str, *values: str) -> Any:
-    """Run one statement on the suite's own server; the first value of its answer, if it has one."""
+def beside(server: str, name: str) -> str:
+    """The address of the database of another name on the server of an address."""
+    parts = urlsplit(server)
+    return urlunsplit((*parts[:2], f"/{name}", *parts[3:]))
+
+
+def on_server(url: str, statement: str, *values: str) -> Any:
+    """Run one statement on a PostgreSQL server; the first value of its answer, if it has one."""
     import psycopg
 
-    with psycopg.connect(url, autocommit=True) as line:
+    with psycopg.connect(url, autocommit=True, connect_timeout=5) as line:
         done = line.execute(statement, values or None)  # type: ignore[call-overload] # names are made here
-        return done.fetchone()[0] if done.description else None
+        row = done.fetchone() if done.description else None
+        return row[0] if row else None

@@ -13,7 +13,7 @@ import pytest
 from tests.faults.conftest import Planted
 from tests.faults.installation import Installation, wait_for
 
-pytestmark = [pytest.mark.real_clock, pytest.mark.xdist_group("faults")]
+pytestmark = [pytest.mark.real_clock, pytest.mark.once]
 
 # Ctrl-C, a supervisor's request, the terminal closed.
 STOPS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]

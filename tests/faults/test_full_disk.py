@@ -16,7 +16,7 @@ import pytest
 from tests.faults.conftest import Planted
 from tests.faults.installation import Visitor, wait_for
 
-pytestmark = [pytest.mark.real_clock, pytest.mark.xdist_group("faults")]
+pytestmark = [pytest.mark.real_clock, pytest.mark.once]
 
 MEGABYTE = 1 << 20
 ROOM = 8 * MEGABYTE

@@ -12,7 +12,7 @@ import pytest
 from tests.faults.conftest import Planted
 from tests.faults.installation import wait_for
 
-pytestmark = [pytest.mark.real_clock, pytest.mark.xdist_group("faults")]
+pytestmark = [pytest.mark.real_clock, pytest.mark.once]
 
 N_ROWS = 2000
 STAGES = ("before the claim", "while reading", "while writing", "after")

@@ -25,7 +25,7 @@ from tests.faults.searching import Search
 
 OF_ONE_ONLY = {"quoting cell", "list not yet imported"}
 
-pytestmark = [pytest.mark.real_clock, pytest.mark.xdist_group("faults")]
+pytestmark = [pytest.mark.real_clock, pytest.mark.once]
 
 
 def look_everywhere(planted: Planted, folder: Path, words: dict[str, str]) -> Search:

@@ -148,6 +148,7 @@ def test_the_trial_of_family_safeguarding_runs_and_finds_what_was_put_in(tmp_pat
     assert nothing_of_children(bundle)
 
 
+@pytest.mark.slow  # a minute: every analysis of the longest plan; the tests before and after it run plans that are shorter
 def test_the_difference_in_differences_of_family_valued_runs_and_finds_what_was_put_in(tmp_path):
     bundle = shipped(tmp_path / "plan", "family-valued-did", 9_000)
     assert {a.id: a.failed for a in bundle.analyses if a.failed} == {}

@@ -24,7 +24,7 @@ SAID = (
     "INT: I see. The aunt too?\n"
     "P-014: The aunt too. In Leicester, by the canal, where Zoë lives; nobody else knew of the canal.\n"
 )
-STEPS, MOST = 500, 20
+MOST = 20
 
 
 @pytest.fixture
@@ -42,8 +42,9 @@ def moves(monkeypatch: pytest.MonkeyPatch) -> list[rooms.Move]:
 
 
 @pytest.mark.row("PS-07")
+@pytest.mark.parametrize("n_steps", [100, pytest.param(500, marks=pytest.mark.slow)])
 def test_500_random_steps_move_every_coding_memo_quote_and_turn(
-    study, site_a, person, cleared, fieldwork, researcher, moves
+    n_steps, study, site_a, person, cleared, fieldwork, researcher, moves
 ):
     document = cleared(fieldwork, SAID, participant=person("P-014", "Zebedee Quillfeather"))
     assert Participant.objects.get().documents.get() == document
@@ -59,7 +60,7 @@ def test_500_random_steps_move_every_coding_memo_quote_and_turn(
         for n in (1, 2)
     ]
     kinds: dict[str, int] = {}
-    for step in range(STEPS):
+    for step in range(n_steps):
         version = Version.objects.current().get(document=document)
         if step % 5 == 0 and Memo.objects.count() < MOST:
             _anchor(version, dice, leaf, cell, researcher)
@@ -85,7 +86,7 @@ def test_500_random_steps_move_every_coding_memo_quote_and_turn(
             expected = {key: _carried(span, origin) for key, span in before.items()}
         _compare(expected, _anchors(now))
     assert {"redact", "correct", "undo", "replace", "uncode"} <= set(kinds)
-    assert sum(n for kind, n in kinds.items() if kind != "refused") > STEPS / 2
+    assert sum(n for kind, n in kinds.items() if kind != "refused") > n_steps / 2
 
 
 def _step(kind, document, version, dice, entities, fieldwork, researcher) -> None:
