@@ -4,13 +4,13 @@ BIN := .venv/bin
 PORT ?= 8000
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help setup demo test check bench lock
+.PHONY: help setup demo test check bench performance lock
 
 help:
 	@echo "make demo   install, load the demo studies, start the application at http://localhost:$(PORT)"
 	@echo "make test   run the whole test suite"
 	@echo "make check  lint, types, import contracts, migrations, templates, settings"
-	@echo "make bench  measure the speeds that we promise, each against a peer"
+	@echo "make bench  measure the speeds that we promise, each against a peer; make performance writes docs/performance.md too"
 	@echo "make lock   compile requirements.in to requirements.txt"
 
 .venv/installed: requirements.txt
@@ -44,6 +44,9 @@ check: .venv/installed-dev
 
 bench: .venv/installed-dev
 	$(BIN)/python -m benchmarks
+
+performance: .venv/installed-dev
+	$(BIN)/python -m benchmarks --write docs/performance.md
 
 lock:
 	$(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --output-file requirements.txt requirements.in
