@@ -22,16 +22,17 @@ import html
 import os
 import statistics
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from benchmarks import desk, figures, highlights, taguette
 from benchmarks.figures import Figure, Found
 from benchmarks.pairs import Pairs, in_turn
 
-LENGTH, N_CODINGS, N_CODES, ROUNDS = 300_000, 5_000, 60, 5
+LENGTH, N_CODINGS, N_CODES = 300_000, 5_000, 60
 THEIR_LENGTH, THEIR_HIGHLIGHTS = 100_000, 1_000
-BROWSER_TARGET, FLOOR_TARGET, SERVER_TARGET, SERVER_ROUNDS = 0.10, 4.0, 3.0, 15
+BROWSER_TARGET, FLOOR_TARGET, SERVER_TARGET = 0.10, 4.0, 3.0
+PEER_ROUNDS, FLOOR_ROUNDS, SERVER_ROUNDS = 5, 9, 15
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-background-networking"]
 TWO_FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
@@ -165,17 +166,6 @@ def theirs_in_browser(browser: Any, theirs: taguette.Taguette, document: int) ->
     return {name: after[name] - before[name] for name in PARTS}
 
 
-def _work(
-    browser: Any, base: str, text: desk.Text, floor: str, theirs: taguette.Taguette, document: int
-) -> Any:
-    """One round: (ours, floor, Taguette)."""
-    return (
-        ours_in_browser(browser, base, text),
-        floor_in_browser(browser, base, text, floor),
-        theirs_in_browser(browser, theirs, document),
-    )
-
-
 def measure() -> dict[str, Any]:
     from playwright.sync_api import sync_playwright
 
@@ -194,12 +184,22 @@ def measure() -> dict[str, Any]:
             with sync_playwright() as running:
                 browser = running.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
                 chromium = browser.version
-                rounds = [
-                    _work(browser, server.base, text, floor, theirs, document) for _ in range(ROUNDS + 1)
+                beside_floor = [
+                    (
+                        ours_in_browser(browser, server.base, text),
+                        floor_in_browser(browser, server.base, text, floor),
+                    )
+                    for _ in range(FLOOR_ROUNDS + 1)
+                ][1:]
+                beside_peer = [
+                    (
+                        ours_in_browser(browser, server.base, text),
+                        theirs_in_browser(browser, theirs, document),
+                    )
+                    for _ in range(PEER_ROUNDS + 1)
                 ][1:]
                 browser.close()
-    ours, least, peer = (list(side) for side in zip(*rounds, strict=True))
-    against_peer, against_floor = _tasks(ours, peer), _tasks(ours, least)
+    against_peer, against_floor = _tasks(beside_peer), _tasks(beside_floor)
     return Found(
         f"open {LENGTH:,} characters with {N_CODINGS:,} codings, in a study of {desk.N_TEXTS} texts",
         [
@@ -229,18 +229,23 @@ def measure() -> dict[str, Any]:
             ),
         ],
         figures.versions("django", "playwright") | {"chromium": chromium, "taguette": taguette.VERSION},
-        {"ours": _middle(ours), "floor": _middle(least), "taguette": _middle(peer)},
+        {
+            "ours": _middle(ours for ours, _ in beside_floor),
+            "floor": _middle(floor for _, floor in beside_floor),
+            "taguette": _middle(theirs for _, theirs in beside_peer),
+        },
     ).sent()
 
 
-def _tasks(ours: Sequence[dict[str, float]], theirs: Sequence[dict[str, float]]) -> Pairs:
-    return Pairs([(a["TaskDuration"], b["TaskDuration"]) for a, b in zip(ours, theirs, strict=True)])
+def _tasks(rounds: Sequence[tuple[dict[str, float], dict[str, float]]]) -> Pairs:
+    return Pairs([(ours["TaskDuration"], theirs["TaskDuration"]) for ours, theirs in rounds])
 
 
-def _middle(side: Sequence[dict[str, float]]) -> dict[str, float]:
+def _middle(works: Iterable[dict[str, float]]) -> dict[str, float]:
     """Of what the work consisted: the median of each part."""
+    each = list(works)
     return {
-        name.removesuffix("Duration").lower(): round(statistics.median(work[name] for work in side), 4)
+        name.removesuffix("Duration").lower(): round(statistics.median(work[name] for work in each), 4)
         for name in PARTS
     }
 
