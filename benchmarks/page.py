@@ -61,14 +61,25 @@ def _row(line: dict[str, Any], figure: dict[str, Any], *, is_first: bool) -> str
         figure["peer"],
         "–" if figure["measured"] is None else _number(figure["measured"], figure["unit"]),
         limit,
-        {True: "met", False: "**missed**", None: "" if figure["limit"] is None else "not measured"}[
-            figure["is_met"]
-        ],
+        _verdict(figure),
         _part(figure.get("ours"), figure["parts"]),
         _part(figure.get("theirs"), figure["parts"]),
         f"{line['paces'][0]:.2f}, {line['paces'][1]:.2f}" if is_first else "",
     ]
     return f"| {' | '.join(cells)} |"
+
+
+def _verdict(figure: dict[str, Any]) -> str:
+    """Met, and by how much the figure could worsen, as a share of itself; or missed."""
+    if figure["is_met"] is None:
+        return "" if figure["limit"] is None else "not measured"
+    if not figure["is_met"]:
+        return "**missed**"
+    measured, limit = figure["measured"], figure["limit"]
+    if not figure["unit"] or measured <= 0:
+        return "met"
+    spare = measured / limit - 1 if figure["at_least"] else limit / measured - 1
+    return f"met, {spare:.0%} to spare" if spare < 1 else "met, could double"
 
 
 def _part(value: float | None, unit: str) -> str:

@@ -115,7 +115,10 @@ def test_page_takes_the_figures_and_keeps_the_rest():
     assert text.startswith("# Speeds\n\nBefore.\n\n")
     assert text.endswith(f"{page.END}\n\nAfter.\n")
     assert "old" not in text
-    assert "| `matrix_xlsx` | writing | peer 1.0 | 1.4 | ≤ 1.5 | met | 420 ms | 1.3 s | 0.98, 1.02 |" in text
+    assert (
+        "| `matrix_xlsx` | writing | peer 1.0 | 1.4 | ≤ 1.5 | met, 7% to spare | 420 ms | 1.3 s | 0.98, 1.02 |"
+        in text
+    )
     assert (
         "| `apply_code` | request | peer 1.0 | 0.6 | ≤ 0.5 | **missed** | | | 1.00, 1.00 |"
         in text.replace("  ", " ")
@@ -126,6 +129,20 @@ def test_page_takes_the_figures_and_keeps_the_rest():
     assert "* Machine: Invented 9, 2 cores, 8 GB, Linux x86_64.\n" in text
     assert "* `matrix_xlsx` was repeated: the paces of the tries before were 1.00 and 1.40.\n" in text
     assert "* Versions: peer 1.0, python 3.11.2.\n" in text
+
+
+@pytest.mark.parametrize(
+    ("figure", "said"),
+    [
+        (Figure("f", 1.2, 1.5, PEER), "met, 25% to spare"),
+        (Figure("f", 12.0, 10, PEER, at_least=True), "met, 20% to spare"),
+        (Figure("f", 0.2, 1.5, PEER), "met, could double"),
+        (Figure("f", 1e-9, 1e-8, PEER, unit=""), "| met |"),
+        (Figure("f", 1.6, 1.5, PEER), "**missed**"),
+    ],
+)
+def test_page_says_how_much_a_limit_has_to_spare(figure, said):
+    assert said in page.written(PAGE, [made(figure)])
 
 
 def test_page_written_twice_from_the_same_lines_is_the_same():
