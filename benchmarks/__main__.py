@@ -49,7 +49,8 @@ def main(arguments: Sequence[str]) -> int:
             "The page holds a whole run. Keep the lines of several runs in a file and give it as --lines."
         )
     if asked.lines:
-        lines, failed = page.lines_of(asked.lines.read_text()), 0
+        lines = page.lines_of(asked.lines.read_text())
+        failed = int(any(line["is_met"] is False for line in lines))
     else:
         lines, failed = ran(asked.names or BENCHMARKS)
     if asked.write:

@@ -59,7 +59,7 @@ def _row(line: dict[str, Any], figure: dict[str, Any], *, is_first: bool) -> str
         f"`{line['benchmark']}`" if is_first else "",
         figure["name"],
         figure["peer"],
-        "–" if figure["measured"] is None else _number(figure["measured"], figure["unit"]),
+        "–" if figure["measured"] is None else _number(figure["measured"], figure["unit"], "#.3g"),
         limit,
         _verdict(figure),
         _part(figure.get("ours"), figure["parts"]),
@@ -90,10 +90,10 @@ def _part(value: float | None, unit: str) -> str:
     return f"{value:.3g} {unit}" if value < 1000 else f"{value:,.0f} {unit}"
 
 
-def _number(value: float, unit: str) -> str:
+def _number(value: float, unit: str, digits: str = ".3g") -> str:
     if unit == "s":
         return _part(value, unit)
-    return f"{value:.3g}" if value < 1000 else f"{value:,.0f}"
+    return f"{value:{digits}}" if value < 1000 else f"{value:,.0f}"
 
 
 def _circumstances(lines: Sequence[dict[str, Any]]) -> list[str]:
@@ -110,10 +110,9 @@ def _circumstances(lines: Sequence[dict[str, Any]]) -> list[str]:
     shares = [share for line in whole for share in line["busy_shares"] if share is not None]
     if shares:
         was = "not quiet: other programs" if max(shares) > BUSY_SHARE else "quiet: other programs"
-        said.append(
-            f"* The machine was {was} used {min(shares):.0%} to {max(shares):.0%} of the processor before and after each "
-            "benchmark."
-        )
+        least, most = f"{min(shares):.0%}", f"{max(shares):.0%}"
+        used = most if least == most else f"{least} to {most}"
+        said.append(f"* The machine was {was} used {used} of the processor before and after each benchmark.")
     for line in whole:
         if line["restless_tries"]:
             pairs = ", ".join(f"{before:.2f} and {after:.2f}" for before, after in line["restless_tries"])

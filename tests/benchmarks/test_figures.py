@@ -116,11 +116,11 @@ def test_page_takes_the_figures_and_keeps_the_rest():
     assert text.endswith(f"{page.END}\n\nAfter.\n")
     assert "old" not in text
     assert (
-        "| `matrix_xlsx` | writing | peer 1.0 | 1.4 | ≤ 1.5 | met, 7% to spare | 420 ms | 1.3 s | 0.98, 1.02 |"
+        "| `matrix_xlsx` | writing | peer 1.0 | 1.40 | ≤ 1.5 | met, 7% to spare | 420 ms | 1.3 s | 0.98, 1.02 |"
         in text
     )
     assert (
-        "| `apply_code` | request | peer 1.0 | 0.6 | ≤ 0.5 | **missed** | | | 1.00, 1.00 |"
+        "| `apply_code` | request | peer 1.0 | 0.600 | ≤ 0.5 | **missed** | | | 1.00, 1.00 |"
         in text.replace("  ", " ")
     )
     assert "| – | ≥ 60 | not measured |" in text
@@ -155,8 +155,8 @@ def test_later_line_of_a_benchmark_stands_for_it():
     text = page.written(
         PAGE, [made(Figure("writing", 1.4, 1.5, PEER)), made(Figure("writing", 1.3, 1.5, PEER))]
     )
-    assert "| 1.3 |" in text
-    assert "| 1.4 |" not in text
+    assert "| 1.30 |" in text
+    assert "| 1.40 |" not in text
 
 
 @pytest.mark.parametrize(("busy", "said"), [((0.0, 0.04), "was quiet:"), ((0.02, 0.6), "was not quiet:")])
@@ -194,7 +194,15 @@ def test_command_writes_a_page_from_kept_lines_without_measuring(tmp_path):
     kept.write_text(json.dumps(made(Figure("writing", 1.4, 1.5, PEER))))
     target.write_text(PAGE)
     assert command("--lines", str(kept), "--write", str(target)).returncode == 0
-    assert "| `matrix_xlsx` | writing | peer 1.0 | 1.4 |" in target.read_text()
+    assert "| `matrix_xlsx` | writing | peer 1.0 | 1.40 |" in target.read_text()
+
+
+def test_command_writes_a_missed_limit_and_ends_with_one(tmp_path):
+    kept, target = tmp_path / "lines", tmp_path / "page.md"
+    kept.write_text(json.dumps(made(Figure("writing", 1.6, 1.5, PEER))))
+    target.write_text(PAGE)
+    assert command("--lines", str(kept), "--write", str(target)).returncode == 1
+    assert "**missed**" in target.read_text()
 
 
 def test_command_refuses_a_name_that_is_none():
