@@ -4,14 +4,14 @@ BIN := .venv/bin
 PORT ?= 8000
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help setup demo test long check bench rows lock services services-stop
+.PHONY: help setup demo test long check bench performance rows lock services services-stop
 
 help:
 	@echo "make demo   install, load the demo studies, start the application at http://localhost:$(PORT)"
 	@echo "make test   run the test suite"
 	@echo "make long   run the long simulations and repetitions that make test leaves out"
 	@echo "make check  lint, types, import contracts, migrations, templates, settings"
-	@echo "make bench  measure the speeds that we promise, each against a peer"
+	@echo "make bench  measure the speeds that we promise, each against a peer; make performance writes docs/performance.md too"
 	@echo "make rows   write the pages that say which test holds which requirement"
 	@echo "make services       install (Debian, root) and start PostgreSQL, Redis and RabbitMQ under var/services, for tests"
 	@echo "make services-stop  stop them again"
@@ -57,6 +57,9 @@ bench: .venv/installed-dev
 
 rows: .venv/installed-dev
 	$(BIN)/python -m tests.rows
+
+performance: .venv/installed-dev
+	$(BIN)/python -m benchmarks --write docs/performance.md
 
 lock:
 	$(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --output-file requirements.txt requirements.in

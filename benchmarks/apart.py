@@ -1,12 +1,9 @@
-"""One method in a process of its own: what it answered, how long it took, and how much memory it held at most."""
+"""One method in a process of its own: what it answered, the processor's time it took, and how much memory it held at most."""
 
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
 import json
-import os
-import platform
 import resource
 import statistics
 import subprocess
@@ -22,8 +19,8 @@ ROOT = Path(__file__).parents[1]
 
 @dataclass(frozen=True)
 class Apart:
-    """`seconds` of each run after the first, and the processor's in `cpu`, which a busy machine stretches less;
-    `first_seconds` and `first_peak_mb` of the first one, imports included."""
+    """`cpu` are the processor's seconds of each run after the first, `seconds` the clock's, which a busy machine stretches;
+    `first_seconds` and `first_peak_mb` are of the first run, imports included."""
 
     answers: list[Any]
     first_seconds: float
@@ -38,18 +35,19 @@ class Apart:
 
     @property
     def best(self) -> float:
-        return min(self.seconds)
+        """Processor seconds of the quickest warm run, all threads together."""
+        return min(self.cpu)
 
     @property
     def median(self) -> float:
-        return statistics.median(self.seconds)
+        return statistics.median(self.cpu)
 
     def shown(self) -> dict[str, float]:
         return {
-            "first": round(self.first_seconds, 3),
             "best": round(self.best, 3),
             "median": round(self.median, 3),
-            "cpu": round(min(self.cpu), 3),
+            "best_by_the_clock": round(min(self.seconds), 3),
+            "first_by_the_clock": round(self.first_seconds, 3),
             "first_peak_mb": round(self.first_peak_mb),
             "peak_mb": round(self.peak_mb),
         }
@@ -58,7 +56,7 @@ class Apart:
 def apart(method: Callable[..., Any], *arguments: str | int, runs: int = 5) -> Apart:
     """Call a function of a module with `arguments`, once to warm up and `runs` times, in a fresh interpreter.
 
-    The function returns what it found, which JSON must be able to hold.
+    The function returns what it found, which JSON must be able to hold; what it prints is not shown.
     """
     module = "benchmarks." + Path(method.__code__.co_filename).stem  # its own name is “__main__”
     command = [sys.executable, "-m", "benchmarks.apart", module, method.__name__, str(runs)]
@@ -79,13 +77,6 @@ def peak_mb() -> float:
         return int(lines["VmHWM"].split()[0]) * 1024 / 1e6
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
-
-
-def versions(*packages: str) -> dict[str, str]:
-    """Of Python and the packages, and what the machine was doing, since all of it moves the figures."""
-    found = {"python": platform.python_version(), "cores": str(os.cpu_count())}
-    found |= {package: importlib.metadata.version(package) for package in packages}
-    return found | {"load": f"{os.getloadavg()[0]:.1f}"}
 
 
 def _main(module: str, name: str, runs: str, arguments: str) -> None:

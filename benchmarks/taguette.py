@@ -50,6 +50,7 @@ class Taguette:
     """A running server with one project, signed in."""
 
     base: str
+    pid: int
     opener: urllib.request.OpenerDirector
     cookies: http.cookiejar.CookieJar
     database: Path
@@ -130,7 +131,7 @@ def running() -> Iterator[Taguette]:
             page.read()
             with contextlib.closing(sqlite3.connect(database)) as rows:
                 tag = rows.execute("SELECT id FROM tags WHERE project_id = ?", (project,)).fetchone()[0]
-            yield Taguette(base, opener, cookies, database, project, tag)
+            yield Taguette(base, server.pid, opener, cookies, database, project, tag)
         finally:
             server.terminate()
             server.wait(10)
