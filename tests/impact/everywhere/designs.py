@@ -139,6 +139,21 @@ def permutation_with_ties(frame: Frame, _: list[str]) -> Any:
     }
 
 
+def without_effect() -> Frame:
+    """The same, where sites and periods add up: every order has an effect of nothing but rounding."""
+    site, period = np.array([0.1, 1.7, -0.4, 0.3, 2.2]), np.array([1.0, 1.3, 0.9, 2.1, 1.6, 2.7])
+    frame = pd.DataFrame(site[:, None] + period, columns=[f"t{place}" for place in range(6)])
+    return frame.assign(site=list(SITES[:5]))
+
+
+@case(without_effect)
+def permutation_without_effect(frame: Frame, _: list[str]) -> Any:
+    means = frame[[f"t{place}" for place in range(6)]].to_numpy()
+    statistic = cell_statistic(means, sites=frame["site"].tolist(), starts=[1, 2, 3, 4, 5])
+    found = permutation_test(statistic, observed=SITES[:5], allowed=ALLOWED)
+    return {"p": found.p_value, "largest": max(map(abs, found.distribution)) < 1e-12}
+
+
 @case(lambda: data.wedge(400), covariates=("x",), is_searched=True)
 def permutation_by_logit(frame: Frame, names: list[str]) -> Any:
     x = np.column_stack(
