@@ -141,8 +141,10 @@ def permutation_with_ties(frame: Frame, _: list[str]) -> Any:
 
 def without_effect() -> Frame:
     """The same, where sites and periods add up: every order has an effect of nothing but rounding."""
-    site, period = np.array([0.1, 1.7, -0.4, 0.3, 2.2]), np.array([1.0, 1.3, 0.9, 2.1, 1.6, 2.7])
-    frame = pd.DataFrame(site[:, None] + period, columns=[f"t{place}" for place in range(6)])
+    r = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        r.normal(size=5)[:, None] + r.normal(size=6), columns=[f"t{place}" for place in range(6)]
+    )
     return frame.assign(site=list(SITES[:5]))
 
 
