@@ -45,9 +45,10 @@ Move = Callable[[Tables, list[str]], tuple[Tables, list[str]]]
 
 
 def rows(given: Tables, names: list[str]) -> tuple[Tables, list[str]]:
-    """Rows in another order, numbered anew as after reading another file. Two rows change places whatever is drawn."""
+    """Rows in another order, numbered anew as after reading another file."""
     r = np.random.default_rng(20)
     orders = {key: r.permutation(len(table))[::-1] for key, table in given.items()}
+    assert all((np.diff(order) != 1).any() for order in orders.values())
     return {key: table.iloc[orders[key]].reset_index(drop=True) for key, table in given.items()}, names
 
 
@@ -73,6 +74,9 @@ def thirteenth_digit(given: Tables, names: list[str]) -> tuple[Tables, list[str]
 
 
 MOVES = {"rows": rows, "columns": columns, "thirteenth digit": thirteenth_digit}
+ASKED = [
+    (name, move) for name, case in CASES.items() for move in MOVES if move != "rows" or not case.in_order
+]
 
 
 @cache
@@ -111,12 +115,9 @@ def test_a_case_is_answered_or_refused_as_it_should_be(name: str):
     assert (at_home(name).refusal is not None) == CASES[name].is_refused, at_home(name).refusal
 
 
-@pytest.mark.parametrize("move", MOVES)
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(("name", "move"), ASKED)
 def test_an_answer_is_the_same_after(name: str, move: str):
     case = CASES[name]
-    if move == "rows" and case.in_order:
-        move = "columns"
     found = told(case, *MOVES[move](case.data(), list(case.covariates)))
     if move == "columns" and case.is_refused:
         # Of columns that say the same, the one that comes last is named.
@@ -147,9 +148,6 @@ def _public() -> Iterator[tuple[str, Callable[..., object]]]:
         if found.name in ROOMS or found.name == "impact.__main__":
             continue
         module = importlib.import_module(found.name)
-        assert hasattr(module, "__all__") or found.name == "impact.errors", (
-            f"{found.name} names nothing public"
-        )
         for name in module.__all__:
             if inspect.isfunction(function := inspect.unwrap(getattr(module, name))):
                 yield f"{found.name}.{name}", function
