@@ -22,7 +22,7 @@ from impact.costs import (
     rates_on,
     schedule,
 )
-from impact.estimate import few_clusters, normal, student, wald
+from impact.estimate import few_clusters, normal, student, wald, without_rounding
 from impact.multiplicity import hochberg
 from impact.outliers import beyond, interquartile
 from impact.pooling import dersimonian_laird, inverse_variance
@@ -106,7 +106,8 @@ def one_estimate(frame: Frame, _: list[str]) -> Any:
             student(name, value, error, 7),
             wald(name, value, error, None),
         )
-    return {"found": found, "cautions": few_clusters(len(frame))}
+    nil = [without_rounding(value, 0.1) for value in ((0.1 + 0.2) - 0.3, 0.1 - 0.1, 1e-11)]
+    return {"found": found, "nil": nil, "cautions": few_clusters(len(frame))}
 
 
 def years() -> Tables:
