@@ -8,7 +8,7 @@ the primary model is true; the other outcomes are driven by effects on days and 
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -100,10 +100,16 @@ def of_plan(
 def make(study: Study, *, seed: int, effects: Effects | None = None) -> dict[str, pd.DataFrame]:
     """All tables by name: children, referrals, assessments, plans, care, meetings, proceedings, sessions, site_months.
 
-    The same seed gives the same tables. A tenth of the children is older than `study.oldest`, so that the age rule has
-    something to do.
+    The same seed gives the same tables, whatever the order in which the study names its sites. A tenth of the children is
+    older than `study.oldest`, so that the age rule has something to do.
     """
-    return _Maker(study, np.random.default_rng(seed), effects or Effects()).tables()
+    places = sorted(range(len(study.sites)), key=lambda place: study.sites[place])
+    by_name = replace(
+        study,
+        sites=tuple(study.sites[place] for place in places),
+        lives=tuple(study.lives[place] for place in places),
+    )
+    return _Maker(by_name, np.random.default_rng(seed), effects or Effects()).tables()
 
 
 def save(
