@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from exports.digits import printed
 from impact.columns import Floats, clustered, independent, matrix, numbers, same_length, standardised
 from impact.errors import BadData, NotIdentified
 from impact.estimate import Estimate, Note, wald
@@ -117,7 +118,7 @@ def _sides(y: Floats, low: Floats, high: Floats) -> npt.NDArray[np.int64]:
     if beyond.any():
         row = int(np.argmax(beyond))
         raise BadData(
-            f"The outcome in row {row + 1} is {y[row]:g}, beyond its limit. Set such rows to the limit."
+            f"The outcome in row {row + 1} is {printed(y[row], 'g')}, beyond its limit. Set such rows to the limit."
         )
     side = np.where(y == low, -1, np.where(y == high, 1, 0))
     if (side != 0).sum() == len(y):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from exports.digits import printed
 from impact.errors import BadData, NotIdentified
 from impact.estimate import Note, few_clusters
 
@@ -84,7 +85,7 @@ def weights(values: npt.ArrayLike | None, n: int, name: str = "weights") -> Floa
     if (found <= 0).any():
         row = int(np.argmax(found <= 0)) + 1
         raise BadData(
-            f"“{name}” must be above zero; row {row} holds {found[row - 1]:g}. Leave such rows out."
+            f"“{name}” must be above zero; row {row} holds {printed(found[row - 1], 'g')}. Leave such rows out."
         )
     return found
 
@@ -95,7 +96,7 @@ def outcome_01(values: npt.ArrayLike, name: str) -> Floats:
     bad = (found != 0) & (found != 1)
     if bad.any():
         row = int(np.argmax(bad)) + 1
-        raise BadData(f"“{name}” must be 0 or 1; row {row} holds {found[row - 1]:g}.")
+        raise BadData(f"“{name}” must be 0 or 1; row {row} holds {printed(found[row - 1], 'g')}.")
     return found
 
 

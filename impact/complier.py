@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from exports.digits import printed
 from impact.columns import Floats, groups, independent, matrix, numbers, same_length
 from impact.errors import BadData, NotIdentified
 from impact.estimate import Estimate, Note, few_clusters, student
@@ -132,7 +133,10 @@ def _notes(f: float, low: float, high: float) -> tuple[Note, ...]:
     text = "The effect on compliers holds only if assignment works through receipt alone and makes nobody receive less."
     notes = [Note("complier_assumptions", text)]
     if f < 10:
-        text = f"Assignment moves receipt weakly (F = {f:.1f}, below 10): read the Anderson–Rubin interval, not the Wald one."
+        text = (
+            f"Assignment moves receipt weakly (F = {printed(f, '.1f')}, below 10): read the Anderson–Rubin interval, "
+            "not the Wald one."
+        )
         notes.append(Note("weak_first_stage", text))
     if math.isinf(low) or math.isinf(high):
         notes.append(

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from exports.digits import printed
 from impact.columns import (
     Floats,
     Ints,
@@ -131,7 +132,7 @@ def _counts(outcome: npt.ArrayLike) -> Floats:
     bad = (y < 0) | (y != np.floor(y))
     if bad.any():
         row = int(np.argmax(bad))
-        raise BadData(f"The outcome must be a count; row {row + 1} holds {y[row]:g}.")
+        raise BadData(f"The outcome must be a count; row {row + 1} holds {printed(y[row], 'g')}.")
     if not (y > 0).any() or (y > 0).all():
         which = "Every row is zero" if not (y > 0).any() else "No row is zero"
         raise NotIdentified(f"{which}, so a hurdle model has only one part.")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from exports.digits import printed
 from impact.columns import Floats, groups, numbers, same_length
 from impact.errors import BadData, NotIdentified
 from impact.estimate import Estimate, Note
@@ -142,7 +143,9 @@ def _notes(f: float, n0: float, sizes: Floats) -> tuple[Note, ...]:
     notes = []
     if f < 1:
         raw = (f - 1) / (f - 1 + n0)
-        notes.append(Note("negative_icc", f"The estimate was negative ({raw:.6f}) and is set to 0."))
+        notes.append(
+            Note("negative_icc", f"The estimate was negative ({printed(raw, '.6f')}) and is set to 0.")
+        )
     if np.ptp(sizes) > 0:
         text = "The clusters differ in size, so the interval is approximate."
         notes.append(Note("unequal_sizes", text))

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from exports.digits import printed
 from impact.clusters import demeaned
 from impact.columns import Floats, Ints, groups, independent, matrix, numbers, same_length
 from impact.errors import BadData, NotIdentified
@@ -132,4 +133,4 @@ def _refuse_gaps(codes: Ints, when: Floats, labels: npt.NDArray[np.object_]) -> 
     for bad, what in ((same & (step == 0), "twice at"), (same & (step > 1), "with a gap after")):
         if bad.any():
             row = int(np.argmax(bad))
-            raise BadData(f"“{labels[codes[row]]}” occurs {what} time {when[row]:g}.")
+            raise BadData(f"“{labels[codes[row]]}” occurs {what} time {printed(when[row], 'g')}.")

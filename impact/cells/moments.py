@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from exports.digits import printed
 from impact.cells.records import Records, as_written, column, opened, unlike
 from impact.clusters import ClusterSums
 from impact.columns import Floats, Ints
@@ -248,7 +249,7 @@ def _distinct(terms: Sequence[str], centres: Mapping[str, float], mean: Floats, 
         size = abs(centres.get(name, 0.0) + mean[i])
         if spread[i] > 0 and size * np.finfo(np.float64).eps > BLURRED * spread[i]:
             raise BadData(
-                f"“{name}” varies too little beside its size, {size:.3g}: subtract a constant from it in the file."
+                f"“{name}” varies too little beside its size, {printed(size, '.3g')}: subtract a constant from it in the file."
             )
 
 

@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 
+from exports.digits import printed
 from impact.clusters.fitting import ClusterFit, Target
 from impact.columns import Floats
 from impact.errors import BadData, NotIdentified
@@ -37,7 +38,7 @@ def title(target: Target) -> str:
         return target
     if isinstance(target, Mapping) and len(target) == 1 and next(iter(target.values())) == 1:
         return next(iter(target))
-    return " + ".join(f"{weight:g} {name}" for name, weight in target.items())
+    return " + ".join(f"{printed(weight, 'g')} {name}" for name, weight in target.items())
 
 
 def crv1(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from exports.digits import printed
 from impact.columns import Floats, matrix, standardised
 from impact.errors import BadData
 from impact.estimate import Estimate, Note, few_clusters, normal
@@ -159,8 +160,6 @@ def _notes(is_boundary: bool, sd: float, nodes: int) -> tuple[Note, ...]:
         )
         notes.append(Note("boundary", text))
     if nodes == 1 and sd > 1.5:
-        text = (
-            f"With a spread of {sd:.2f} between clusters Laplace is coarse. Use 20 quadrature nodes or more."
-        )
+        text = f"With a spread of {printed(sd, '.2f')} between clusters Laplace is coarse. Use 20 quadrature nodes or more."
         notes.append(Note("laplace_coarse", text))
     return tuple(notes)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from exports.digits import printed
 from impact.columns import Floats, groups, independent, matrix, outcome_01, same_length, standardised, weights
 from impact.errors import BadData, NotIdentified
 from impact.estimate import Estimate, Note, few_clusters, normal, student
@@ -68,7 +69,9 @@ def logit(
     same_length(len(y), {"design": x})
     w = weights(weight, len(y))
     if y.min() == y.max():
-        raise NotIdentified(f"The outcome is {y[0]:.0f} in every row: a logit has nothing to estimate.")
+        raise NotIdentified(
+            f"The outcome is {printed(y[0], '.0f')} in every row: a logit has nothing to estimate."
+        )
     independent(x, names)
     z, back = standardised(x)
     b, p = _newton(y, z, w, names)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from exports.digits import printed
 from impact.clusters import ClusterFit, ClusterSums, crv1, demeaned, fit, small_sample_notes
 from impact.columns import Floats, Ints, groups, independent, named, numbers, weights
 from impact.errors import BadData, NotIdentified
@@ -236,5 +237,8 @@ def _stationary(alpha: Floats) -> tuple[Floats, tuple[Note, ...]]:
     if largest <= NEAR_UNIT_ROOT * (1 + 1e-12):
         return alpha, ()
     shrink = (NEAR_UNIT_ROOT / largest) ** np.arange(1, len(alpha) + 1)
-    text = f"Errors are nearly a random walk (root {largest:.2f}); the weights use {NEAR_UNIT_ROOT}. Consider differences."
+    text = (
+        f"Errors are nearly a random walk (root {printed(largest, '.2f')}); the weights use {NEAR_UNIT_ROOT}. "
+        "Consider differences."
+    )
     return alpha * shrink, (Note("near_unit_root", text),)

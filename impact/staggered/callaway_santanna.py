@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import numpy.typing as npt
 
+from exports.digits import printed
 from impact.columns import Floats, Ints
 from impact.errors import BadData, NotIdentified
 from impact.estimate import Estimate, Note, normal
@@ -109,7 +110,7 @@ def group_time_effects(
         for t, b in _pairs(panel.periods, g, base):
             found = _cell(panel, g, t, b, controls, covariates, method, level)
             if found is None:
-                text = f"No control is left for group {g:g} in {period} {panel.periods[t]:g}."
+                text = f"No control is left for group {printed(g, 'g')} in {period} {printed(panel.periods[t], 'g')}."
                 notes.append(Note("no_controls", text))
                 continue
             cells.append(found[0])
@@ -117,7 +118,10 @@ def group_time_effects(
     if not cells:
         raise NotIdentified("No group has controls in any period.")
     notes += [
-        Note("small_group", f"Only {n} units are first treated in {g:g}: large-sample errors say little.")
+        Note(
+            "small_group",
+            f"Only {n} units are first treated in {printed(g, 'g')}: large-sample errors say little.",
+        )
         for g in groups
         if (n := int((panel.first == g).sum())) < FEW_UNITS
     ]
@@ -157,7 +161,7 @@ def aggregate(effects: GroupTimeEffects, kind: Kind = "simple") -> Aggregate:
         overall = _weighted(effects, np.array(chosen), values, curves)
     else:
         overall = float(values.mean()), curves.mean(axis=1)
-    estimates = {key: _estimate(effects, f"{key:g}", *part) for key, part in parts.items()}
+    estimates = {key: _estimate(effects, printed(key, "g"), *part) for key, part in parts.items()}
     return Aggregate(kind, _estimate(effects, kind, *overall), estimates)
 
 
@@ -217,10 +221,12 @@ def _cell(
             change, treated[use].astype(float), x, ["constant", *covariates], panel.weight[use], method
         )
     except NotIdentified as error:
-        raise NotIdentified(f"Group {g:g}, period {panel.periods[t]:g}: {error}") from None
+        raise NotIdentified(
+            f"Group {printed(g, 'g')}, period {printed(panel.periods[t], 'g')}: {error}"
+        ) from None
     influence = np.zeros(len(use))
     influence[use] = curve * len(use) / use.sum()
-    name = f"ATT({g:g}, {panel.periods[t]:g})"
+    name = f"ATT({printed(g, 'g')}, {printed(panel.periods[t], 'g')})"
     estimate = normal(name, value, _error(influence, panel.cluster), level=level)
     return (
         CellEffect(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from exports.digits import printed
 from impact.columns import Floats, Ints, groups, named, numbers, same_length, weights
 from impact.errors import BadData
 
@@ -51,8 +52,8 @@ def first_treated(frame: pd.DataFrame, *, unit: str, period: str, treated: str) 
         same = when[row] == first[codes[row]]
         what = "is both treated and untreated" if same else "is untreated again"
         raise BadData(
-            f"“{labels[codes[row]]}” {what} in {period} {when[row]:g}, though treated from "
-            f"{first[codes[row]]:g}. These methods need a treatment that stays."
+            f"“{labels[codes[row]]}” {what} in {period} {printed(when[row], 'g')}, though treated from "
+            f"{printed(first[codes[row]], 'g')}. These methods need a treatment that stays."
         )
     return first[codes]
 
@@ -67,7 +68,9 @@ def first_periods(frame: pd.DataFrame, *, unit: str, period: str, first: str, ne
     values[np.isnan(values)] = np.inf
     if never is not None:
         if (values == never).any() and when.min() <= never <= when.max():
-            raise BadData(f"{never:g} cannot mean “never treated” in “{first}”: it lies among the periods.")
+            raise BadData(
+                f"{printed(never, 'g')} cannot mean “never treated” in “{first}”: it lies among the periods."
+            )
         values[values == never] = np.inf
     if (values == -np.inf).any():
         raise BadData(f"“{first}” is minus infinity in some row.")
@@ -104,7 +107,7 @@ def balanced(
         if bad.any():
             i, t = np.argwhere(bad)[0]
             raise BadData(
-                f"{unit} “{units[i]}” in {period} {periods[t]:g} {what}; the panel must hold each unit once in "
+                f"{unit} “{units[i]}” in {period} {printed(periods[t], 'g')} {what}; the panel must hold each unit once in "
                 "each period."
             )
     order = np.lexsort((place, codes))
