@@ -41,12 +41,16 @@ DRAWS = {
     "impact.did.questions.triple_difference": "labels of clusters",
     "impact.power.trials.simulate_power": "names of clusters, where they are given",
     "impact.randomisation.randomise": "names of sites",
-    "impact.simulator.make": "names of sites",
+    "impact.simulator.make": "places of sites in the study; no rows come in",
     # The command `estimate`, by `effect_in_files`; tests/impact/test_commands.py runs it.
     "impact.commands.flat.difference_in_differences": "labels of clusters",
 }  # fmt: skip
 # Without keys these hang on the position of a row, and say so.
-WITHOUT_KEYS = (impute, simulate_power)
+WITHOUT_KEYS = {
+    impute: "on the position of a row",
+    simulate_power: "on the position of a row",
+    simulator.make: "a site is drawn by its place in `study.sites`",
+}
 
 
 def test_everything_that_draws_is_known_here():
@@ -77,9 +81,9 @@ def test_random_numbers_are_made_only_where_a_seed_comes_in():
     }
 
 
-@pytest.mark.parametrize("function", WITHOUT_KEYS)
-def test_what_needs_keys_to_forget_positions_says_so(function):
-    assert "on the position of a row" in " ".join(function.__doc__.split())
+@pytest.mark.parametrize(("function", "words"), WITHOUT_KEYS.items())
+def test_what_hangs_on_positions_says_so(function, words):
+    assert words in " ".join(function.__doc__.split())
 
 
 @pytest.fixture(scope="module")
@@ -364,16 +368,3 @@ def test_simulated_trials_are_the_same_for_named_clusters_in_any_order():
     assert list(apart(one, simulate_power(design[::-1], **options))) != []
     with pytest.raises(BadData, match="Name each of the 5 rows of the design once"):
         simulate_power(design, clusters=["A"] * 5, **options)
-
-
-def test_invented_data_do_not_hang_on_the_order_in_which_a_study_names_its_sites():
-    study = simulator.stepped_wedge(400)
-    places = [3, 1, 4, 0, 2]
-    mixed = simulator.Study(
-        tuple(study.sites[place] for place in places),
-        tuple(study.lives[place] for place in places),
-        study.opens_on, study.closes_on, study.n_children, study.oldest, study.base_rate, study.site_sd,
-    )  # fmt: skip
-    one, other = (simulator.make(each, seed=2) for each in (study, mixed))
-    for name, table in one.items():
-        pd.testing.assert_frame_equal(table, other[name])
