@@ -126,7 +126,9 @@ class _Curves:
         top, variance = self.top + delta * self.tilt, self.q0 + 2 * delta * self.q1 + delta**2 * self.q2
         # What cancels leaves rounding of the size of what went in.
         own = (np.sqrt(self.observed) + abs(delta) * np.sqrt(self.moving)) ** 2
-        extreme = top**2 >= delta**2 / self.observed * (1 - TIE) ** 2 * variance
+        # In units of t: where the effect is nil, its t is rounding too, and a draw of nil ties with it.
+        limit = abs(delta) / np.sqrt(self.observed) * (1 - TIE) - TIE
+        extreme = np.abs(top) >= limit * np.sqrt(np.maximum(variance, 0.0))
         return int((extreme | (variance <= TIE**2 * own)).sum())
 
 

@@ -246,6 +246,23 @@ def test_the_wild_bootstrap_keeps_ties_that_last_digits_part():
     assert len(counts) == 1
 
 
+def test_the_wild_bootstrap_of_an_effect_of_nil_counts_the_same():
+    """Pairs of clusters with opposite effects: the estimate is rounding, and so is every draw that cancels like it."""
+    random = np.random.default_rng(2)
+    half = random.normal(size=(4, 6))
+    y = np.concatenate([half, -half]).ravel()
+    site, x = np.repeat(list("abcdefgh"), 6), np.tile(np.arange(6.0) - 2.5, 8)
+    counts = set()
+    for seed in range(20):
+        mixed = np.random.default_rng(seed)
+        places = mixed.permutation(48)
+        near = y[places] * (1 + 1e-13 * mixed.uniform(-1, 1, 48))
+        design = np.column_stack([np.ones(48), x[places]])
+        fit_of = fit(ClusterSums.from_rows(near, design, ["one", "x"], site[places]))
+        counts.add(wild_bootstrap(fit_of, "x").n_extreme)
+    assert counts == {256}
+
+
 COLUMNS = did.Columns(
     outcome="days", site="site", period="year", treated="treated", covariates=("rate",), post="after"
 )
