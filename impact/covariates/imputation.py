@@ -14,7 +14,7 @@ from impact.columns import Floats, Ints, named, numbers, same_length
 from impact.errors import BadData, NotIdentified
 from impact.estimate import Estimate, Note, normal, student
 from impact.keys import order
-from impact.ties import TIE, is_nil, levels, reaches
+from impact.ties import ROUNDING, TIE, is_nil, levels, reaches, size_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -192,8 +192,10 @@ def _chain(
 
 def _columns(values: Floats, is_words: bool) -> Floats:
     if not is_words:
-        spread = values.std()
-        return np.asarray((values - values.mean()) / (spread if spread > 0 else 1.0))[:, None]
+        # A column that varies by its rounding alone says nothing, and must not be blown up to say it.
+        centred, spread = values - values.mean(), float(values.std())
+        is_constant = spread <= ROUNDING * size_of(values)
+        return np.asarray(np.zeros(len(values)) if is_constant else centred / spread)[:, None]
     codes = values.astype(np.int64)
     return np.eye(int(codes.max()) + 1)[codes][:, 1:]
 

@@ -187,6 +187,14 @@ def test_imputation_refuses_keys_that_do_not_name_a_row(children):
         imputed(children, keys=["first", "child"])
 
 
+def test_imputation_takes_nothing_from_a_column_that_varies_by_its_last_digits(children):
+    flat = children.assign(flat=0.1)
+    names = [*IMPUTED, "flat"]
+    one, other = imputed(flat, names), imputed(moved(flat, ["flat"]), names)
+    for name in ("part_age", "part_need", "part_rate"):
+        assert one[0][name].tolist() == other[0][name].tolist()
+
+
 def test_imputation_of_words_that_are_told_apart_by_a_variate_of_either_sign(children):
     """The same words under other names, so that the last category, from which scores are counted, is another."""
     words = {"abuse": "d", "disability": "c", "stress": "b", "other": "a"}
