@@ -15,7 +15,7 @@ from impact.clusters.variances import title
 from impact.columns import Floats
 from impact.errors import BadData, NotIdentified
 from impact.estimate import Note
-from impact.ties import TIE
+from impact.ties import ROUNDING, TIE
 
 __all__ = ["WildTest", "wild_bootstrap"]
 
@@ -63,7 +63,7 @@ def wild_bootstrap(
     enumerated, the data themselves among them, so that the p-value has no simulation error: p = count/2^G, floor
     2/2^G. Otherwise `n_draws` are drawn from `seed` and p = (1 + count)/(1 + draws); each cluster has its own numbers, by its
     place among the sorted labels, so that the order of rows changes nothing. Ties within 1e-9 count as extreme: rounding
-    otherwise drops some (.0488 where .0508 is exact). So does a draw without variance, told by 1e-9 of the data's own. The
+    otherwise drops some (.0488 where .0508 is exact). So does a draw without variance, told by 1e-12 of the data's own. The
     interval inverts the test, searching outwards from the estimate. Source: Cameron, Gelbach and Miller 2008,
     doi:10.1162/rest.90.3.414; MacKinnon, Nielsen and Webb 2023, doi:10.1002/jae.2969 (from sums); Webb 2023,
     doi:10.1111/caje.12661. Checked against a loop over rows with every change of signs.
@@ -124,12 +124,12 @@ class _Curves:
 
     def n_extreme(self, delta: float) -> int:
         top, variance = self.top + delta * self.tilt, self.q0 + 2 * delta * self.q1 + delta**2 * self.q2
-        # What cancels leaves rounding of the size of what went in.
+        # What cancels in the three parts of the variance leaves rounding of the size of what went in.
         own = (np.sqrt(self.observed) + abs(delta) * np.sqrt(self.moving)) ** 2
         # In units of t: where the effect is nil, its t is rounding too, and a draw of nil ties with it.
         limit = abs(delta) / np.sqrt(self.observed) * (1 - TIE) - TIE
         extreme = np.abs(top) >= limit * np.sqrt(np.maximum(variance, 0.0))
-        return int((extreme | (variance <= TIE**2 * own)).sum())
+        return int((extreme | (variance <= ROUNDING * own)).sum())
 
 
 def _draws(g: int, kind: str, n_draws: int, seed: int, is_exact: bool) -> Floats:
