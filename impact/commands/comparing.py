@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # The help must not wait for pydantic; a test holds these words against `comparison.TOLERANCE`.
 AGREE = (
     "Numbers agree where they differ by at most one part in 1,000,000 (of the number; for an estimate and its interval also of "
-    "its standard error; for a p-value outright). That is ten times what the search for an estimate leaves open on another "
+    "its standard error; for a p-value outright). That is ten times what a search for an estimate may leave open on another "
     "processor, and one unit in the last of six printed digits. "
 )
 CODES = "Exit code 0: they agree (inputs that differ are named). 1: they do not. 2: they cannot be compared."
