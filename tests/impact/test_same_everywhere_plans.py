@@ -21,6 +21,7 @@ from impact import bundles, plans, running, simulator, site_periods
 from impact.commands import main
 from impact.comparison import compare
 from tests.impact.same import moved, shuffled, turned
+from tests.impact.test_running import PLAN, analysis, folder
 
 SHIPPED = Path(running.__file__).parents[1] / "shipped"
 # Children and a rate of care at which nearly every analysis has an answer.
@@ -158,3 +159,24 @@ def test_a_whole_shipped_plan_says_the_same(first, name, change, tmp_path, capsy
 
 def test_every_shipped_plan_is_held():
     assert set(SIZES) == {path.name for path in SHIPPED.iterdir() if path.is_dir()}
+
+
+def test_rows_that_differ_only_beside_their_keys_give_the_same_in_any_order(tmp_path):
+    """Two episodes on the same days with other placements, two referrals on one day with other needs, needs as frequent."""
+    text = PLAN.replace("{name: sex, kind: category}", "{name: main_need, kind: category, of: referral}")
+    text += analysis(id="kin", role="secondary", outcomes="[kinship]", model="did_logit")
+    found = []
+    for seed in (None, 1, 2):
+        at = folder(tmp_path / str(seed), text=text, n_children=1_200)
+        tables = {path.stem: pd.read_parquet(path) for path in (at / "data").iterdir()}
+        care, referrals = tables["care"], tables["referrals"]
+        other = care["placement"].map({"U1": "K2", "U3": "U6", "U6": "U1", "K2": "U3"})
+        tables["care"] = pd.concat([care, care.assign(placement=other)])
+        turn = referrals["main_need"].map({"disability": "dysfunction"}).fillna("disability")
+        tables["referrals"] = pd.concat([referrals, referrals.assign(main_need=turn)])
+        if seed is not None:
+            tables = {name: shuffled(table, seed=seed) for name, table in tables.items()}
+        simulator.save(tables, at / "data")
+        found.append(running.run(at / "plan.yaml", at / "data"))
+    assert [one.failed for one in found[0].analyses] == [None, None]
+    assert [one.analyses for one in found[1:]] == [found[0].analyses] * 2
