@@ -10,9 +10,10 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from impact.columns import Floats, Ints, groups, independent, matrix, numbers, same_length, standardised
+from impact.columns import Floats, Ints, groups, matrix, numbers, same_length
 from impact.errors import BadData, NotIdentified
 from impact.estimate import Estimate, Note, few_clusters, normal
+from impact.information import PART_SQUARED, alike, independent, inverted, orthonormal, standardised
 
 __all__ = ["MixedFit", "linear_mixed"]
 
@@ -92,17 +93,19 @@ def linear_mixed(
     persons = None if person is None else _nested(person, codes, len(labels))
     if len(labels) < 2:
         raise NotIdentified("All rows are in one cluster; a random intercept needs at least two.")
-    if np.ptp(y / n) == 0:
+    if alike(y / n):
         raise NotIdentified("Every outcome is the same, so there is nothing to explain.")
     independent(columns, names)
     scaled, back = standardised(columns)
-    carriers = np.flatnonzero(np.ptp(columns, axis=0) == 0)
-    centre = float(y.sum() / n.sum()) if carriers.size else 0.0  # an offset would cost digits of the squares
-    sums = _summed(y, n, scaled, centre, codes, len(labels), persons)
+    turned, turn = orthonormal(scaled, n)
+    back = back @ turn
+    carriers = [place for place, column in enumerate(columns.T) if alike(column)]
+    centre = float(y.sum() / n.sum()) if carriers else 0.0  # an offset would cost digits of the squares
+    sums = _summed(y, n, turned, centre, codes, len(labels), persons)
     best = _fitted(sums, method)
-    turned = 2 * float(np.linalg.slogdet(back)[1]) if method == "reml" else 0.0  # x'V⁻¹x in the units given
+    in_units = 2 * float(np.linalg.slogdet(back)[1]) if method == "reml" else 0.0  # x'V⁻¹x in the units given
     b = back @ best.b
-    if carriers.size:
+    if carriers:
         b[carriers[0]] += centre / columns[0, carriers[0]]
     var_u, var_v = best.ratios[0] * best.variance, best.ratios[1] * best.variance
     return MixedFit(
@@ -113,7 +116,7 @@ def linear_mixed(
         sd_person=None if persons is None else math.sqrt(var_v),
         sd_residual=math.sqrt(best.variance),
         icc=var_u / (var_u + var_v + best.variance),
-        log_likelihood=(turned - best.criterion) / 2,
+        log_likelihood=(in_units - best.criterion) / 2,
         method=method,
         n_rows=round(float(n.sum())),
         n_clusters=len(labels),
@@ -200,10 +203,10 @@ def _at(sums: _Sums, ratios: tuple[float, float], method: str) -> _Solution:
     inner = inner - (r * (of_cluster / (1 + of_cluster * t))[:, None]).T @ r
     log_det = float(-(sums.persons @ np.log(shrink)).sum() + np.log1p(of_cluster * t).sum())
     k = len(inner) - 1
-    inverse = np.linalg.inv(inner[:k, :k])
+    inverse = inverted(inner[:k, :k])
     b = inverse @ inner[:k, k]
     rss = float(inner[k, k] - b @ inner[:k, k])
-    if rss <= 1e-12 * sums.total[k, k]:
+    if rss <= PART_SQUARED * sums.total[k, k]:
         raise NotIdentified(
             "The columns predict the outcome without error, so no uncertainty can be estimated."
         )

@@ -11,6 +11,7 @@ import numpy as np
 from impact.columns import Floats
 from impact.errors import BadData, NotIdentified
 from impact.estimate import Note
+from impact.information import EQUAL
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -207,7 +208,7 @@ def _standardised(values: Floats, quarters: list[Hashable], rule: str) -> Floats
         raise NotIdentified("Fewer than two authorities have a complete series.")
     axis = 0 if rule == "quarter" else None
     centre, spread = base.mean(axis=axis), np.atleast_1d(base.std(axis=axis, ddof=1))
-    flat = spread <= 1e-12 * np.abs(base).max()
+    flat = spread <= EQUAL * np.abs(base).max()
     if flat.any():
         where = f"in {quarters[int(np.argmax(flat))]} " if rule == "quarter" else ""
         raise NotIdentified(

@@ -13,6 +13,7 @@ from impact.cells.records import Records, as_written, column, opened, unlike
 from impact.clusters import ClusterSums
 from impact.columns import Floats, Ints
 from impact.errors import BadData
+from impact.information import PART_SQUARED
 
 __all__ = ["CellSums", "cluster_cells", "cluster_sums", "cluster_sums_sql"]
 
@@ -240,7 +241,7 @@ def _spread(cells: Cells, terms: Sequence[str], kind: str) -> tuple[Floats, Floa
     mean = np.array([sum(cells[f"{kind}{i + 1}"]) / n for i in range(len(terms))])
     square = np.array([sum(cells[f"{kind}{i + 1}_{i + 1}"]) / n for i in range(len(terms))])
     variance = square - mean**2
-    return mean, np.sqrt(np.where(variance > 1e-12 * square, variance, 0.0))
+    return mean, np.sqrt(np.where(variance > PART_SQUARED * square, variance, 0.0))
 
 
 def _distinct(terms: Sequence[str], centres: Mapping[str, float], mean: Floats, spread: Floats) -> None:

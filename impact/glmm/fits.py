@@ -9,11 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from impact.columns import Floats, matrix, standardised
+from impact.columns import Floats, matrix
 from impact.errors import BadData
 from impact.estimate import Estimate, Note, few_clusters, normal
 from impact.glmm.patterns import prepared
 from impact.glmm.search import Marginal, Maximum, maximum, pooled_logit
+from impact.information import inverted, orthonormal, standardised
 
 __all__ = ["LogitFit", "average_effect", "random_intercept_logit"]
 
@@ -84,13 +85,15 @@ def random_intercept_logit(
     data = prepared(outcome, x, cluster, names, trials)
     patterns, n_clusters, k = data.patterns, len(data.labels), data.patterns.x.shape[1]
     scaled, back = standardised(patterns.x)
-    pooled, information, pooled_ll = pooled_logit(patterns, scaled, names)
-    model = Marginal(patterns, scaled, n_clusters, nodes)
+    turned, turn = orthonormal(scaled, patterns.trials)
+    pooled, information, pooled_ll = pooled_logit(patterns, scaled, turned, names)
+    back = back @ turn
+    model = Marginal(patterns, turned, n_clusters, nodes)
     best = maximum(model, pooled, information, pooled_ll)
     is_boundary = best is None
     if best is None:
         joint = np.zeros((k + 1, k + 1))
-        joint[:k, :k] = np.linalg.inv(information)
+        joint[:k, :k] = inverted(information)
         best = Maximum(pooled, 0.0, -pooled_ll, joint)
     spread = np.eye(k + 1)
     spread[:k, :k] = back

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from impact.columns import Floats, Ints, groups, independent, matrix, numbers, same_length
+from impact.columns import Floats, Ints, groups, matrix, numbers, same_length
 from impact.errors import BadData, NotIdentified
+from impact.information import independent
 
 __all__ = ["Data", "Patterns", "collapse", "prepared"]
 

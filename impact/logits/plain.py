@@ -8,17 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from impact.columns import Floats, groups, independent, matrix, outcome_01, same_length, standardised, weights
+from impact.columns import Floats, groups, matrix, outcome_01, same_length, weights
 from impact.errors import BadData, NotIdentified
 from impact.estimate import Estimate, Note, few_clusters, normal, student
-from impact.logits.separation import refuse_separation
+from impact.information import climb, independent, inverted, orthonormal, standardised
+from impact.logits.refusing import refuse_separation
 
 __all__ = ["LogitFit", "average_difference", "average_effects", "logit"]
-
-STEPS = 60
-FAR = (
-    15.0  # a linear predictor beyond which a probability is so near 0 or 1 that separation must be ruled out
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,8 +67,16 @@ def logit(
         raise NotIdentified(f"The outcome is {y[0]:.0f} in every row: a logit has nothing to estimate.")
     independent(x, names)
     z, back = standardised(x)
-    b, p = _newton(y, z, w, names)
-    inverse = np.linalg.inv((z * (w * p * (1 - p))[:, None]).T @ z)
+    q, turn = orthonormal(z, w)
+    back = back @ turn
+    top = climb(
+        lambda b: _likelihood(y, q, w, b),
+        np.zeros(x.shape[1]),
+        lambda step: float(np.abs(q @ step).max()),
+        refuse=lambda _: refuse_separation(z * (2 * y - 1)[:, None], names),
+    )
+    p = _probability(q @ top.p)
+    inverse = inverted(top.information)
     bread = back @ inverse @ back.T
     n_clusters, covariance = None, bread
     if clusters is not None or weight is not None:
@@ -83,18 +87,17 @@ def logit(
             raise NotIdentified(
                 "There is only one cluster: nothing can be said about variation between clusters."
             )
-        scores = np.column_stack([np.bincount(codes, column) for column in (z * (w * (y - p))[:, None]).T])
+        scores = np.column_stack([np.bincount(codes, column) for column in top.scores.T])
         covariance = back @ inverse @ (scores.T @ scores) @ inverse @ back.T * g / (g - 1)
         n_clusters = None if clusters is None else g
-    log_likelihood = float(w @ np.log(np.where(y == 1, p, 1 - p)))
-    coefficients = back @ b
+    coefficients = back @ top.p
     estimates = tuple(
         _estimate(name, value, error, n_clusters, level)
         for name, value, error in zip(names, coefficients, np.sqrt(np.diag(covariance)), strict=True)
     )
     notes = () if n_clusters is None else few_clusters(n_clusters)
     return LogitFit(
-        tuple(names), estimates, coefficients, covariance, bread, log_likelihood, p, x, w, n_clusters, notes
+        tuple(names), estimates, coefficients, covariance, bread, top.value, p, x, w, n_clusters, notes
     )
 
 
@@ -157,40 +160,19 @@ def average_difference(
     return _delta(fitted, name, value, gradient, level)
 
 
-def _newton(y: Floats, z: Floats, w: Floats, names: Sequence[str]) -> tuple[Floats, Floats]:
-    b = np.zeros(z.shape[1])
-    best = -np.inf
-    for _ in range(STEPS):
-        eta = z @ b
-        p = _probability(eta)
-        gradient = z.T @ (w * (y - p))
-        information = (z * (w * p * (1 - p))[:, None]).T @ z
-        if np.linalg.cond(information) > 1e14:
-            break
-        step = np.linalg.solve(information, gradient)
-        value = _log_likelihood(y, eta, w)
-        if gradient @ step < 1e-18 * max(1.0, abs(value)):
-            if np.abs(eta).max() > FAR:
-                refuse_separation(z * (2 * y - 1)[:, None], names)
-            return b, p
-        share = 1.0
-        while _log_likelihood(y, z @ (b + share * step), w) < value and share > 1e-8:
-            share /= 2
-        if share <= 1e-8 and value <= best:  # rounding: no step improves any more
-            return b, p
-        best, b = value, b + share * step
-    refuse_separation(z * (2 * y - 1)[:, None], names)
-    raise NotIdentified(f"The logit did not settle in {STEPS} steps; its columns are nearly collinear.")
+def _likelihood(y: Floats, q: Floats, w: Floats, b: Floats) -> tuple[float, Floats, Floats]:
+    eta = q @ b
+    p, other = _probability(eta), _probability(-eta)
+    value = float(w @ (y * eta - np.logaddexp(0, eta)))
+    # From the nearer tail, so that a small residual keeps its digits.
+    scores = q * (w * np.where(y == 1, other, -p))[:, None]
+    return value, scores, -(q * (w * p * other)[:, None]).T @ q
 
 
 def _probability(eta: Floats) -> Floats:
     small = np.exp(-np.abs(eta))
     found: Floats = np.where(eta >= 0, 1.0, small) / (1 + small)
     return found
-
-
-def _log_likelihood(y: Floats, eta: Floats, w: Floats) -> float:
-    return float(w @ (y * eta - np.logaddexp(0, eta)))
 
 
 def _mask(fitted: LogitFit, among: npt.ArrayLike | None) -> npt.NDArray[np.bool_]:

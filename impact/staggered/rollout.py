@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from impact.columns import Floats, Ints, groups, named, numbers, same_length, weights
 from impact.errors import BadData
+from impact.information import EQUAL
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -115,7 +116,9 @@ def balanced(
 
     def fixed(values: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:
         wide = values[order].reshape(shape)
-        if (wide != wide[:, :1]).any():
+        moved = wide != wide[:, :1]  # infinity equals itself, but cannot be subtracted
+        here, there = wide[moved], np.broadcast_to(wide[:, :1], shape)[moved]
+        if (np.abs(here - there) > EQUAL * np.minimum(np.abs(here), np.abs(there))).any():
             raise BadData(f"“{name}” changes within a unit; it must stay the same.")
         return wide[:, 0]
 
