@@ -22,6 +22,7 @@ __all__ = [
     "PART_SQUARED",
     "Likelihood",
     "Top",
+    "Turned",
     "alike",
     "climb",
     "determined",
@@ -94,6 +95,26 @@ def orthonormal(z: Floats, weight: Floats | None = None) -> tuple[Floats, Floats
     r = np.linalg.qr(z if weight is None else z * np.sqrt(weight)[:, None], mode="r")
     turn = np.linalg.solve(r, np.eye(z.shape[1])) * np.sqrt(len(z))
     return z @ turn, turn
+
+
+@dataclass(frozen=True, eq=False)
+class Turned:
+    """A design in orthonormal columns: q = x @ back, b = back @ b_q. An offset of x costs q no digits, as it would x'Vx."""
+
+    back: Floats
+    given: Floats  # one row of x …
+    turned: Floats  # … and of q
+
+    @classmethod
+    def of(cls, x: Floats, weight: Floats | None = None) -> tuple[Turned, Floats]:
+        """And q (n, k), with Σ w q q' = n·I. The columns of x must be independent."""
+        z, back = standardised(x)
+        q, turn = orthonormal(z, weight)
+        return cls(back @ turn, x[0], q[0]), q
+
+    def __call__(self, x: Floats) -> Floats:
+        """Other rows of the same columns."""
+        return np.asarray((x - self.given) @ self.back + self.turned, dtype=np.float64)
 
 
 def left_over(x: Floats, *columns: Floats) -> tuple[Floats, ...]:

@@ -118,7 +118,8 @@ def _refuse_collinear(total: Floats, sums: ClusterSums) -> None:
     )
     if found is not None:
         place, parts = found
-        partners = [names[i] for i in np.flatnonzero(np.abs(parts) > 1e-6)]
+        # Columns have unit length here; a constant beside columns centred from far away has a part that is rounding.
+        partners = [names[i] for i in np.flatnonzero(np.abs(parts) > 1e-4)]
         raise NotIdentified(
             f"“{names[place]}” is collinear with {listed(partners)}. Drop one of them; or, if it is a large number that "
             "varies little, subtract its mean before the sums are made."

@@ -14,7 +14,7 @@ from impact.errors import BadData
 from impact.estimate import Estimate, Note, few_clusters, normal
 from impact.glmm.patterns import prepared
 from impact.glmm.search import Marginal, Maximum, maximum, pooled_logit
-from impact.information import inverted, orthonormal, standardised
+from impact.information import Turned, inverted
 
 __all__ = ["LogitFit", "average_effect", "random_intercept_logit"]
 
@@ -22,7 +22,8 @@ __all__ = ["LogitFit", "average_effect", "random_intercept_logit"]
 @dataclass(frozen=True)
 class LogitFit:
     """A fitted model. `joint` (k + 1, k + 1) is the covariance of the coefficients and of `sd`, whose part is zero where
-    `is_boundary`: there the pooled logit fits as well, and `sd` is 0. `cluster_effects` are conditional modes in log-odds."""
+    `is_boundary`: there the pooled logit fits as well, and `sd` is 0. `cluster_effects` are conditional modes in log-odds.
+    `turned` holds the orthonormal columns in which the model was fitted, with its coefficients and `inner`, `joint` there."""
 
     names: tuple[str, ...]
     coefficients: Floats
@@ -40,6 +41,9 @@ class LogitFit:
     cluster_effects: Floats
     level: float
     notes: tuple[Note, ...]
+    turned: Turned
+    inner_coefficients: Floats
+    inner: Floats
 
     @property
     def covariance(self) -> Floats:
@@ -84,11 +88,9 @@ def random_intercept_logit(
         raise BadData(f"The number of quadrature nodes must be 1 or more, not {nodes}.")
     data = prepared(outcome, x, cluster, names, trials)
     patterns, n_clusters, k = data.patterns, len(data.labels), data.patterns.x.shape[1]
-    scaled, back = standardised(patterns.x)
-    turned, turn = orthonormal(scaled, patterns.trials)
-    pooled, information, pooled_ll = pooled_logit(patterns, scaled, turned, names)
-    back = back @ turn
-    model = Marginal(patterns, turned, n_clusters, nodes)
+    turned, q = Turned.of(patterns.x, patterns.trials)
+    pooled, information, pooled_ll = pooled_logit(patterns, q, names)
+    model = Marginal(patterns, q, n_clusters, nodes)
     best = maximum(model, pooled, information, pooled_ll)
     is_boundary = best is None
     if best is None:
@@ -96,10 +98,10 @@ def random_intercept_logit(
         joint[:k, :k] = inverted(information)
         best = Maximum(pooled, 0.0, -pooled_ll, joint)
     spread = np.eye(k + 1)
-    spread[:k, :k] = back
+    spread[:k, :k] = turned.back
     return LogitFit(
         names=tuple(names),
-        coefficients=back @ best.b,
+        coefficients=turned.back @ best.b,
         joint=spread @ best.joint @ spread.T,
         sd=best.sd,
         log_likelihood=data.constant - best.minus_ll,
@@ -114,6 +116,9 @@ def random_intercept_logit(
         cluster_effects=best.sd * model.modes,
         level=level,
         notes=few_clusters(n_clusters) + _notes(is_boundary, best.sd, nodes),
+        turned=turned,
+        inner_coefficients=best.b,
+        inner=best.joint,
     )
 
 
@@ -141,7 +146,8 @@ def average_effect(
     value, slope = 0.0, np.zeros(len(fit.names) + 1)
     points, mass = np.polynomial.hermite_e.hermegauss(20 if fit.sd > 0 else 1)
     for sign, x in ((1.0, x1), (-1.0, x0)):
-        eta, density = x @ fit.coefficients, np.zeros(len(x))
+        q = fit.turned(x)
+        eta, density = q @ fit.inner_coefficients, np.zeros(len(x))
         for u, m in zip(points, sign * mass / mass.sum(), strict=True):
             e = np.exp(-np.abs(eta + fit.sd * u))
             p = np.where(eta + fit.sd * u >= 0, 1.0, e) / (1 + e)
@@ -149,8 +155,8 @@ def average_effect(
             value += m * float(w @ p)
             slope[-1] += u * float(here.sum())
             density += here
-        slope[:-1] += x.T @ density
-    error = math.sqrt(max(0.0, float(slope @ fit.joint @ slope)))
+        slope[:-1] += q.T @ density
+    error = math.sqrt(slope @ fit.inner @ slope)
     return normal(name, 100 * value, 100 * error, level=fit.level)
 
 

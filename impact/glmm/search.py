@@ -11,7 +11,7 @@ import numpy as np
 from impact.columns import Floats
 from impact.errors import NotIdentified
 from impact.glmm.patterns import Patterns
-from impact.information import PART, climb, inverted
+from impact.information import PART, climb, inverted, standardised
 from impact.separation import listed, separating
 
 __all__ = ["Marginal", "Maximum", "maximum", "pooled_logit", "probability"]
@@ -26,10 +26,10 @@ def probability(eta: Floats) -> tuple[Floats, Floats]:
     return p, np.maximum(eta, 0) + np.log1p(e)
 
 
-def pooled_logit(data: Patterns, x: Floats, q: Floats, names: Sequence[str]) -> tuple[Floats, Floats, float]:
+def pooled_logit(data: Patterns, q: Floats, names: Sequence[str]) -> tuple[Floats, Floats, float]:
     """Coefficients on the orthonormal columns q, information and log-likelihood (without constant) at sd = 0.
 
-    Raises NotIdentified for separation, naming columns of x.
+    Raises NotIdentified for separation, naming columns.
     """
     y, n = data.events, data.trials
 
@@ -45,7 +45,7 @@ def pooled_logit(data: Patterns, x: Floats, q: Floats, names: Sequence[str]) -> 
         at,
         np.zeros(q.shape[1]),
         lambda step: float(np.abs(q @ step).max()),
-        refuse=lambda _: _refuse_separation(data, x, names),
+        refuse=lambda _: _refuse_separation(data, standardised(data.x)[0], names),
     )
     return top.p, top.information, top.value
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from impact.columns import Floats, groups, matrix, outcome_01, same_length, weights
 from impact.errors import BadData, NotIdentified
 from impact.estimate import Estimate, Note, few_clusters, normal, student
-from impact.information import climb, independent, inverted, orthonormal, standardised
+from impact.information import Turned, climb, independent, inverted, standardised
 from impact.logits.refusing import refuse_separation
 
 __all__ = ["LogitFit", "average_difference", "average_effects", "logit"]
@@ -20,7 +20,8 @@ __all__ = ["LogitFit", "average_difference", "average_effects", "logit"]
 @dataclass(frozen=True, eq=False)
 class LogitFit:
     """A logit of k columns. `bread` (k, k) is the inverse of the information X'WX, `covariance` what the errors use:
-    the bread, or the sandwich where there are clusters or weights. `estimates` are on the log-odds scale.
+    the bread, or the sandwich where there are clusters or weights. `estimates` are on the log-odds scale. `turned` holds
+    the orthonormal columns in which the model was fitted, with its coefficients `inner_coefficients` and `inner` covariance.
     """
 
     names: tuple[str, ...]
@@ -34,6 +35,9 @@ class LogitFit:
     weight: Floats
     n_clusters: int | None
     notes: tuple[Note, ...]
+    turned: Turned
+    inner_coefficients: Floats
+    inner: Floats
 
     def __getitem__(self, name: str) -> Estimate:
         if name not in self.names:
@@ -66,19 +70,18 @@ def logit(
     if y.min() == y.max():
         raise NotIdentified(f"The outcome is {y[0]:.0f} in every row: a logit has nothing to estimate.")
     independent(x, names)
-    z, back = standardised(x)
-    q, turn = orthonormal(z, w)
-    back = back @ turn
+    turned, q = Turned.of(x, w)
+    back = turned.back
     top = climb(
         lambda b: _likelihood(y, q, w, b),
         np.zeros(x.shape[1]),
         lambda step: float(np.abs(q @ step).max()),
-        refuse=lambda _: refuse_separation(z * (2 * y - 1)[:, None], names),
+        refuse=lambda _: refuse_separation(standardised(x)[0] * (2 * y - 1)[:, None], names),
     )
     p = _probability(q @ top.p)
     inverse = inverted(top.information)
     bread = back @ inverse @ back.T
-    n_clusters, covariance = None, bread
+    n_clusters, inner = None, inverse
     if clusters is not None or weight is not None:
         codes = np.arange(len(y)) if clusters is None else groups(clusters, "clusters")[0]
         same_length(len(y), {"clusters": codes.astype(np.float64)})
@@ -88,16 +91,29 @@ def logit(
                 "There is only one cluster: nothing can be said about variation between clusters."
             )
         scores = np.column_stack([np.bincount(codes, column) for column in top.scores.T])
-        covariance = back @ inverse @ (scores.T @ scores) @ inverse @ back.T * g / (g - 1)
+        inner = inverse @ (scores.T @ scores) @ inverse * g / (g - 1)
         n_clusters = None if clusters is None else g
-    coefficients = back @ top.p
+    coefficients, covariance = back @ top.p, back @ inner @ back.T
     estimates = tuple(
         _estimate(name, value, error, n_clusters, level)
         for name, value, error in zip(names, coefficients, np.sqrt(np.diag(covariance)), strict=True)
     )
     notes = () if n_clusters is None else few_clusters(n_clusters)
     return LogitFit(
-        tuple(names), estimates, coefficients, covariance, bread, top.value, p, x, w, n_clusters, notes
+        tuple(names),
+        estimates,
+        coefficients,
+        covariance,
+        bread,
+        top.value,
+        p,
+        x,
+        w,
+        n_clusters,
+        notes,
+        turned,
+        top.p,
+        inner,
     )
 
 
@@ -117,7 +133,7 @@ def average_effects(
     Checked against statsmodels `get_margeff`, which takes derivatives of dummies too. Raises BadData.
     """
     mask = _mask(fitted, among)
-    x, p, w = fitted.design[mask], fitted.probabilities[mask], fitted.weight[mask]
+    q, p, w = fitted.turned(fitted.design[mask]), fitted.probabilities[mask], fitted.weight[mask]
     found = []
     for name in names:
         fitted[name]  # refuses an unknown name
@@ -129,8 +145,8 @@ def average_effects(
             continue
         slope = p * (1 - p)
         b = fitted.coefficients[place]
-        gradient = np.average(((1 - 2 * p) * slope * b)[:, None] * x, axis=0, weights=w)
-        gradient[place] += np.average(slope, weights=w)
+        gradient = np.average(((1 - 2 * p) * slope * b)[:, None] * q, axis=0, weights=w)
+        gradient += fitted.turned.back[place] * np.average(slope, weights=w)
         found.append(_delta(fitted, name, float(np.average(slope, weights=w) * b), gradient, level))
     return tuple(found)
 
@@ -154,9 +170,10 @@ def average_difference(
     for sign, table in ((1, on), (-1, off)):
         x = matrix(table, fitted.names)
         same_length(len(fitted.design), {"the changed design": x})
-        p = _probability(x[mask] @ fitted.coefficients)
+        q = fitted.turned(x[mask])
+        p = _probability(q @ fitted.inner_coefficients)
         value += sign * float(np.average(p, weights=w))
-        gradient += sign * np.average((p * (1 - p))[:, None] * x[mask], axis=0, weights=w)
+        gradient += sign * np.average((p * (1 - p))[:, None] * q, axis=0, weights=w)
     return _delta(fitted, name, value, gradient, level)
 
 
@@ -185,7 +202,7 @@ def _mask(fitted: LogitFit, among: npt.ArrayLike | None) -> npt.NDArray[np.bool_
 
 
 def _delta(fitted: LogitFit, name: str, value: float, gradient: Floats, level: float) -> Estimate:
-    error = float(np.sqrt(gradient @ fitted.covariance @ gradient))
+    error = float(np.sqrt(gradient @ fitted.inner @ gradient))
     return _estimate(name, value, error, fitted.n_clusters, level)
 
 
