@@ -93,6 +93,8 @@ def complier_effect(
         zy, zd, by_cluster(y - zy / zz * z), by_cluster(d - zd / zz * z), small, n_clusters, level
     )
     exact = on_received.std_error <= PART * abs(on_received.value)
+    if exact:  # what is left of the error is rounding
+        on_received = student(on_received.name, on_received.value, 0.0, n_clusters - 1, level=level)
     f = math.inf if exact else (on_received.value / on_received.std_error) ** 2
     return ComplierEffect(
         effect=effect,

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from impact.columns import Floats, Ints, groups, matrix, numbers, same_length
 from impact.errors import BadData, NotIdentified
 from impact.estimate import Estimate, Note, few_clusters, normal
-from impact.information import PART, PART_SQUARED, alike, independent, inverted, orthonormal, standardised
+from impact.information import PART, PART_SQUARED, Turned, alike, independent, inverted
 
 __all__ = ["MixedFit", "linear_mixed"]
 
@@ -24,7 +24,8 @@ LOWEST, HIGHEST = -23.0, 9.0  # logarithm of a variance relative to the residual
 class MixedFit:
     """A fitted model. `sd_person` is None without persons; a spread of 0 lies on the boundary and a note says so.
 
-    `icc` is the share of the variance between clusters, var_cluster / (var_cluster + var_person + var_residual).
+    `icc` is the share of the variance between clusters, var_cluster / (var_cluster + var_person + var_residual). `turned` holds
+    the orthonormal columns in which the model was fitted, and `inner` the covariance of their coefficients.
     """
 
     names: tuple[str, ...]
@@ -41,6 +42,8 @@ class MixedFit:
     n_persons: int | None
     level: float
     notes: tuple[Note, ...]
+    turned: Turned
+    inner: Floats
 
     @property
     def estimates(self) -> tuple[Estimate, ...]:
@@ -53,7 +56,8 @@ class MixedFit:
         if unknown:
             raise BadData(f"The model has no column “{unknown[0]}”.")
         c = np.array([parts.get(column, 0.0) for column in self.names])
-        error = math.sqrt(max(0.0, float(c @ self.covariance @ c)))
+        turned = c @ self.turned.back  # where the covariance has no digits to lose
+        error = math.sqrt(turned @ self.inner @ turned)
         return normal(name, float(c @ self.coefficients), error, level=self.level)
 
 
@@ -96,12 +100,11 @@ def linear_mixed(
     if alike(y / n):
         raise NotIdentified("Every outcome is the same, so there is nothing to explain.")
     independent(columns, names)
-    scaled, back = standardised(columns)
-    turned, turn = orthonormal(scaled, n)
-    back = back @ turn
+    turned, q = Turned.of(columns, n)
+    back = turned.back
     carriers = [place for place, column in enumerate(columns.T) if alike(column)]
     centre = float(y.sum() / n.sum()) if carriers else 0.0  # an offset would cost digits of the squares
-    sums = _summed(y, n, turned, centre, codes, len(labels), persons)
+    sums = _summed(y, n, q, centre, codes, len(labels), persons)
     best = _fitted(sums, method)
     in_units = 2 * float(np.linalg.slogdet(back)[1]) if method == "reml" else 0.0  # x'V⁻¹x in the units given
     b = back @ best.b
@@ -123,6 +126,8 @@ def linear_mixed(
         n_persons=None if persons is None else int(persons.max()) + 1,
         level=level,
         notes=few_clusters(len(labels)) + _notes(best.ratios, persons is not None),
+        turned=turned,
+        inner=best.covariance,
     )
 
 

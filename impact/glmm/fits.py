@@ -61,7 +61,8 @@ class LogitFit:
         if unknown:
             raise BadData(f"The model has no column “{unknown[0]}”.")
         c = np.array([parts.get(column, 0.0) for column in self.names])
-        error = math.sqrt(max(0.0, float(c @ self.covariance @ c)))
+        turned = c @ self.turned.back  # where the covariance has no digits to lose
+        error = math.sqrt(turned @ self.inner[:-1, :-1] @ turned)
         return normal(name, float(c @ self.coefficients), error, level=self.level)
 
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from impact.columns import Floats, Ints
 from impact.errors import BadData, NotIdentified
 from impact.estimate import Estimate, Note, normal
+from impact.information import EQUAL
 from impact.staggered.rollout import BalancedPanel, balanced, first_periods
 from impact.staggered.two_periods import Method, two_period_effect
 
@@ -218,6 +219,10 @@ def _cell(
         )
     except NotIdentified as error:
         raise NotIdentified(f"Group {g:g}, period {panel.periods[t]:g}: {error}") from None
+    if (
+        np.abs(curve).max() <= EQUAL * np.abs(panel.outcome[use]).max()
+    ):  # outcomes without error leave rounding
+        curve = np.zeros_like(curve)
     influence = np.zeros(len(use))
     influence[use] = curve * len(use) / use.sum()
     name = f"ATT({g:g}, {panel.periods[t]:g})"
