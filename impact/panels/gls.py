@@ -72,7 +72,8 @@ def cell_means(
     adjusted = y
     if covariates:
         x = np.column_stack([numbers(named(frame, name), name) for name in covariates])
-        whole, x = x, x - np.average(x, axis=0, weights=w)
+        whole, x = x, x - x[0]  # a mean of numbers from a milliard on would be rounded
+        x = x - np.average(x, axis=0, weights=w)
         dx, root = demeaned(x, codes, w), np.sqrt(w)
         for name, varies in zip(covariates, varying(dx, whole), strict=True):
             if not varies:
