@@ -310,7 +310,7 @@ def _ranked(values: npt.ArrayLike, group: npt.ArrayLike) -> tuple[Floats, Ints, 
     # Ranks are of values that differ by more than rounding: ties that it has parted are ties.
     order = np.argsort(y, kind="stable")
     place = np.zeros(len(y))
-    place[order[1:]] = np.cumsum(np.diff(y[order]) > PART * np.abs(y).max())
+    place[order[1:]] = np.cumsum(np.diff(y[order]) > EQUAL * np.abs(y).max())
     return place, codes, [str(label) for label in labels]
 
 

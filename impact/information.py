@@ -50,7 +50,8 @@ LAST_STEP = 1e-6
 STEPS = 80
 
 Bools = npt.NDArray[np.bool_]
-# Log-likelihood, its gradient by row (n, k) and its Hessian (k, k) at p; minus infinity where p is impossible.
+# Log-likelihood, its gradient by row (n, k), or of all rows together (1, k), and its Hessian (k, k) at p; minus infinity where
+# p is impossible.
 Likelihood = Callable[[Floats], tuple[float, Floats, Floats]]
 
 
@@ -219,7 +220,7 @@ def inverted(matrix: Floats) -> Floats:
 
 @dataclass(frozen=True)
 class Top:
-    """The top of a likelihood, with the gradient by row and the information there."""
+    """The top of a likelihood, with the gradient and the information there."""
 
     p: Floats
     value: float

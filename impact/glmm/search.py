@@ -36,10 +36,10 @@ def pooled_logit(data: Patterns, q: Floats, names: Sequence[str]) -> tuple[Float
     def at(b: Floats) -> tuple[float, Floats, Floats]:
         eta = q @ b
         p, soft = probability(eta)
-        other = probability(-eta)[0]
+        other = np.exp(-soft)
         # From the nearer tail, so that a small residual keeps its digits.
-        scores = q * (y * other - (n - y) * p)[:, None]
-        return float(y @ eta - n @ soft), scores, -(q * (n * p * other)[:, None]).T @ q
+        gradient = q.T @ (y * other - (n - y) * p)
+        return float(y @ eta - n @ soft), gradient[None], -(q * (n * p * other)[:, None]).T @ q
 
     top = climb(
         at,

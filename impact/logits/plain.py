@@ -90,7 +90,8 @@ def logit(
             raise NotIdentified(
                 "There is only one cluster: nothing can be said about variation between clusters."
             )
-        scores = np.column_stack([np.bincount(codes, column) for column in top.scores.T])
+        residual = w * np.where(y == 1, 1 - p, -p)
+        scores = np.column_stack([np.bincount(codes, residual * column) for column in q.T])
         inner = inverse @ (scores.T @ scores) @ inverse * g / (g - 1)
         n_clusters = None if clusters is None else g
     coefficients, covariance = back @ top.p, back @ inner @ back.T
@@ -178,12 +179,19 @@ def average_difference(
 
 
 def _likelihood(y: Floats, q: Floats, w: Floats, b: Floats) -> tuple[float, Floats, Floats]:
+    """As `climb` takes it, with the gradient of all rows together."""
     eta = q @ b
-    p, other = _probability(eta), _probability(-eta)
-    value = float(w @ (y * eta - np.logaddexp(0, eta)))
-    # From the nearer tail, so that a small residual keeps its digits.
-    scores = q * (w * np.where(y == 1, other, -p))[:, None]
-    return value, scores, -(q * (w * p * other)[:, None]).T @ q
+    small = np.exp(-np.abs(eta))
+    value = float(w @ (y * eta - np.maximum(eta, 0) - np.log1p(small)))
+    p, other = _tails(eta, small)
+    gradient = q.T @ (w * np.where(y == 1, other, -p))
+    return value, gradient[None], -(q * (w * p * other)[:, None]).T @ q
+
+
+def _tails(eta: Floats, small: Floats) -> tuple[Floats, Floats]:
+    """P(y = 1) and P(y = 0), each with all its digits."""
+    near, far = 1 / (1 + small), small / (1 + small)
+    return np.where(eta >= 0, near, far), np.where(eta >= 0, far, near)
 
 
 def _probability(eta: Floats) -> Floats:
