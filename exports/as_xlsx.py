@@ -25,6 +25,7 @@ from openpyxl.worksheet._write_only import WriteOnlyWorksheet
 from openpyxl.worksheet.hyperlink import Hyperlink
 
 from exports.cleaning import XLSX_CELL_LIMIT, clean, is_formula, pieces, sheet_names, utf16_length
+from exports.digits import snapped
 from exports.table import (
     SYMBOLS,
     Attribution,
@@ -240,6 +241,8 @@ class _Book:
                 return self._text(sheet, str(Hidden("x")), "hidden")
             if abs(value) >= 10**15:  # a spreadsheet keeps 15 digits
                 return self._text(sheet, str(value))
+            if column.kind == "percent" or column.decimals is not None:  # the spreadsheet will round it
+                value = snapped(value)
         made = WriteOnlyCell(sheet, value)
         made._style = look
         return made

@@ -16,6 +16,7 @@ from xml.etree import ElementTree
 
 from exports import bidi, glyphs
 from exports.cleaning import clean
+from exports.digits import printed
 from exports.showing import shown
 from exports.table import Count, Hidden, Table
 
@@ -129,7 +130,7 @@ def _draw(table: Table, bars: Sequence[_Bar], answers: Answers, threshold: float
     if threshold is not None:
         main.axvline(threshold, color=_INK, linewidth=1.2, linestyle=(0, (4, 2)))
         main.annotate(
-            f"threshold {threshold:g}%", (threshold, 1.0), xycoords=("data", "axes fraction"),
+            f"threshold {printed(threshold, 'g')}%", (threshold, 1.0), xycoords=("data", "axes fraction"),
             xytext=(0, 3), textcoords="offset points", ha="center", fontsize=7.5, color=_INK,
         )  # fmt: skip
     for number, bar in enumerate(bars):
@@ -182,12 +183,14 @@ def _words(table: Table, bars: Sequence[_Bar], answers: Answers, threshold: floa
         f"{clean(table.title)}. Stacked bars of the answers in each row, in per cent of those who answered."
     ]
     if threshold is not None:
-        lines.append(f"The threshold is {threshold:g}% agreement.")
+        lines.append(f"The threshold is {printed(threshold, 'g')}% agreement.")
     for bar in bars:
         if bar.percents is None:
             lines.append(f"{bar.label}: not shown, {Hidden('c')}.")
             continue
-        parts = [f"{clean(table.column(key).label)} {bar.percents[key]:.0f}%" for key in answers.keys]
+        parts = [
+            f"{clean(table.column(key).label)} {printed(bar.percents[key], '.0f')}%" for key in answers.keys
+        ]
         lines.append(f"{bar.label} ({bar.base} answers): {', '.join(parts)}.")
     return " ".join(lines)
 

@@ -138,7 +138,7 @@ def _protected(table: Table, rule: Rule, kept_hidden: Collection[str]) -> Protec
     sums = tuple(Sum(relation.total, relation.parts) for relation in table.relations)
     if not rule.is_exempt:
         _primary(items, rule, {ref for ref in items if names[ref][1] in kept_hidden})
-        _secondary(items, table, sums, rule.smallest)
+        _secondary(items, names, table, sums, rule.smallest)
     hidden = {ref for ref, item in items.items() if item.reason}
     in_sums = {ref for each in table.relations for ref in (each.total, *each.parts)}
     rows = tuple(
@@ -331,7 +331,13 @@ def _primary(items: Mapping[Ref, _Item], rule: Rule, kept: Collection[Ref]) -> N
                 changed = True
 
 
-def _secondary(items: Mapping[Ref, _Item], table: Table, sums: Sequence[Sum[Ref]], smallest: int) -> None:
+def _secondary(
+    items: Mapping[Ref, _Item],
+    names: Mapping[Ref, tuple[str, str]],
+    table: Table,
+    sums: Sequence[Sum[Ref]],
+    smallest: int,
+) -> None:
     """Hide more cells until no hidden one can be narrowed to a span below `smallest`."""
     totals = {each.total for each in table.relations}
     for connected in _connected(sums, items):
@@ -346,7 +352,7 @@ def _secondary(items: Mapping[Ref, _Item], table: Table, sums: Sequence[Sum[Ref]
             shown = {ref: items[ref].value for ref in known if not items[ref].reason}
             found = bounds(shown, waiting, connected, wholes=wholes)
             waiting = [ref for ref in waiting if found[ref].width < smallest]
-            chosen = _next_to_hide(set(waiting), items, groups, totals) if waiting else None
+            chosen = _next_to_hide(set(waiting), items, names, groups, totals) if waiting else None
             if chosen is None:
                 break
             items[chosen].reason = "secondary"
@@ -378,19 +384,23 @@ def _connected(sums: Sequence[Sum[Ref]], items: Mapping[Ref, _Item]) -> list[lis
 
 
 def _next_to_hide(
-    narrow: set[Ref], items: Mapping[Ref, _Item], groups: Sequence[tuple[Ref, ...]], totals: Collection[Ref]
+    narrow: set[Ref],
+    items: Mapping[Ref, _Item],
+    names: Mapping[Ref, tuple[str, str]],
+    groups: Sequence[tuple[Ref, ...]],
+    totals: Collection[Ref],
 ) -> Ref | None:
     """A shown cell that adds up with a narrow one, or else with a hidden one that is connected to it.
 
     Where the fewest are hidden a cell helps most; then inner cells before totals, nought last, small before
-    large.
+    large. Of cells that are still alike the first by its definition, so that another order of rows hides the same.
     """
     reached = set(narrow)
     while reached:
         near = [group for group in groups if not reached.isdisjoint(group)]
         candidates = [
-            (sum(bool(items[ref].reason) for ref in group if ref in items), cell, place)
-            for place, group in enumerate(near)
+            (sum(bool(items[ref].reason) for ref in group if ref in items), cell)
+            for group in near
             for cell in group
             if cell in items and not items[cell].reason
         ]
@@ -402,7 +412,7 @@ def _next_to_hide(
                     each[1] in totals,
                     items[each[1]].value == 0,
                     items[each[1]].value,
-                    each[2],
+                    names[each[1]],
                 ),
             )[1]
         wider = reached | {cell for group in near for cell in group}

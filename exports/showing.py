@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 
+from exports.digits import printed
 from exports.table import Band, Cell, Column, Count, Hidden, Share, plain
 
 
@@ -33,12 +34,12 @@ def shown(cell: Cell, column: Column) -> str:
         if column.kind == "percent":
             return _percent(cell, column)
         if column.decimals is not None:
-            return f"{cell:,.{column.decimals}f}"
-        return f"{cell:,}" if isinstance(cell, int) else f"{cell:,.4g}"
+            return printed(cell, f",.{column.decimals}f")
+        return f"{cell:,}" if isinstance(cell, int) else printed(cell, ",.4g")
     if isinstance(cell, Count):
         return f"{cell.value:,}"
     return str(plain(cell))
 
 
 def _percent(value: float, column: Column) -> str:
-    return f"{value:.{1 if column.decimals is None else column.decimals}f}%"
+    return printed(value, f".{1 if column.decimals is None else column.decimals}f") + "%"

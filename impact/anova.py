@@ -12,6 +12,7 @@ import numpy.typing as npt
 from impact.columns import Floats, Ints, groups, numbers, same_length
 from impact.errors import BadData, NotIdentified
 from impact.estimate import Note
+from impact.information import EQUAL, PART, alike, left_over
 
 __all__ = [
     "Anova",
@@ -200,7 +201,7 @@ def t_scores(values: npt.ArrayLike, reference: npt.ArrayLike | None = None) -> F
     found = numbers(values, "values")
     against = found if reference is None else numbers(reference, "reference")
     spread = float(against.std(ddof=1)) if len(against) > 1 else 0.0
-    if spread <= 1e-12 * float(np.abs(against).max()):
+    if spread <= EQUAL * float(np.abs(against).max()):
         raise NotIdentified("The reference has no spread, so there are no T-scores.")
     return np.asarray(50 + 10 * (found - against.mean()) / spread, dtype=np.float64)
 
@@ -277,11 +278,12 @@ def _table(y: Floats, terms: dict[str, Floats], notes: tuple[Note, ...]) -> Anov
     # About the mean, so that an offset of the outcome costs no digits.
     centred = y - y.mean()
     full = _residual(centred, list(terms.values()))
+    least = len(y) * (EQUAL * float(np.abs(y).max())) ** 2
     df = len(y) - 1 - sum(term.shape[1] for term in terms.values())
     total = float(centred @ centred)
     if df < 1:
         raise NotIdentified("There are no more rows than groups, so the spread within groups is unknown.")
-    if full <= 1e-24 * max(total, float(y @ y)):
+    if full <= max(least, PART**2 * total):
         raise NotIdentified("The outcome does not vary within the groups, so F has no meaning.")
     error = Source("error", full, df, full / df, math.nan, math.nan)
     sources = []
@@ -295,7 +297,7 @@ def _table(y: Floats, terms: dict[str, Floats], notes: tuple[Note, ...]) -> Anov
 
 def _residual(y: Floats, terms: list[Floats]) -> float:
     x = np.column_stack([np.ones(len(y)), *terms])
-    left = y - x @ np.linalg.lstsq(x, y, rcond=None)[0]
+    (left,) = left_over(x, y)
     return float(left @ left)
 
 
@@ -303,9 +305,13 @@ def _ranked(values: npt.ArrayLike, group: npt.ArrayLike) -> tuple[Floats, Ints, 
     y = numbers(values, "values")
     codes, labels = groups(group, "group")
     same_length(len(y), {"group": codes.astype(float)})
-    if len(labels) < 2 or np.ptp(y) == 0:
+    if len(labels) < 2 or alike(y):
         raise NotIdentified("Ranks need at least two groups and values that differ.")
-    return y, codes, [str(label) for label in labels]
+    # Ranks are of values that differ by more than rounding: ties that it has parted are ties.
+    order = np.argsort(y, kind="stable")
+    place = np.zeros(len(y))
+    place[order[1:]] = np.cumsum(np.diff(y[order]) > EQUAL * np.abs(y).max())
+    return place, codes, [str(label) for label in labels]
 
 
 def _sizes(codes: Ints, labels: list[str]) -> dict[str, int]:

@@ -1,8 +1,10 @@
 """Results bundles: what leaves the lab. One JSON document of estimates, diagnostics and counts, and never a row of data.
 
-Version 1. Every count and every number that rests on one carries its disclosure status; what is hidden is null. The hash
-covers everything but itself, so that a changed bundle is told. The same plan, data and software give the same bundle:
-numbers are kept to twelve significant digits, because sums of floats differ beyond that from machine to machine.
+Version 2. Every count and every number that rests on one carries its disclosure status; what is hidden is null. A bundle has
+two hashes. `id` covers what went in: the plan, the data files, the seed and the versions of `impact` and its libraries; it is
+the same on every machine. `sha256` covers everything but itself, so that a changed bundle is told. The same plan, data and
+software give the same `id`, and numbers that agree to `comparison.TOLERANCE`: their last digits hang on the processor, which
+no software can promise. Version 1 had no `id`; its bundles are read as they are, and their `sha256` is checked.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pydantic
 
+from exports.digits import snapped
 from impact.documents import Part
 from impact.errors import BadDocument
 from impact.estimate import Estimate, Note
@@ -32,22 +35,23 @@ __all__ = [
     "Result",
     "Sample",
     "count",
+    "kept",
     "read",
     "result",
     "unlike",
     "write",
 ]
 
-SIGNIFICANT = 12
 MOST_FIGURES = 600  # an event study, a permutation distribution, a Bacon table; a table of children is longer
+MAX_BYTES = 64 << 20
 Status = Literal["released", "hidden"]
 
 
-def _kept(value: float | None) -> float | None:
-    """To twelve digits; None for what is not finite, which JSON cannot hold."""
+def kept(value: float | None) -> float | None:
+    """To twelve significant digits; None for what is not finite, which JSON cannot hold."""
     if value is None or not math.isfinite(value):
         return None
-    return float(f"{value:.{SIGNIFICANT - 1}e}")
+    return snapped(float(value))
 
 
 class Count(Part):
@@ -101,7 +105,7 @@ def result(estimate: Estimate, *, scale: str, base: int, smallest: int, error: s
     """An estimate as it may leave: nothing of it where `base`, the children it rests on, is below `smallest`."""
     hidden = base < smallest
     numbers = {
-        name: None if hidden else _kept(getattr(estimate, name))
+        name: None if hidden else kept(getattr(estimate, name))
         for name in ("value", "std_error", "df", "statistic", "p_value", "low", "high")
     }
     status: Status = "hidden" if hidden else "released"
@@ -156,9 +160,9 @@ class Analysis(Part):
 
 
 class Bundle(Part):
-    """The whole document."""
+    """The whole document. Version 1 has an empty `id`, and its file has no such key."""
 
-    schema_: Literal[1] = pydantic.Field(alias="schema", default=1)
+    schema_: Literal[1, 2] = pydantic.Field(alias="schema", default=2)
     study: str
     title: str
     plan_sha256: str
@@ -172,18 +176,42 @@ class Bundle(Part):
     samples: tuple[Sample, ...]
     analyses: tuple[Analysis, ...]
     multiplicity: dict[str, float | None]
+    id: str = ""
     sha256: str = ""
+
+    @pydantic.model_validator(mode="after")
+    def _old_has_no_id(self) -> Self:
+        if self.schema_ == 1 and self.id:
+            raise ValueError("a bundle of schema 1 has no “id”")
+        return self
+
+    @property
+    def identity(self) -> str:
+        """The hash of what went in: plan, data files, seed, and the versions of `impact` and its libraries."""
+        return _hash(
+            {"plan": self.plan_sha256, "data": self.data, "seed": self.seed, "software": self.software}
+        )
 
     @property
     def fingerprint(self) -> str:
         """The hash of everything but the hash."""
-        plain = self.model_dump(mode="json", by_alias=True, exclude={"sha256"})
-        text = json.dumps(plain, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
+        plain = self.plain()
+        del plain["sha256"]
+        return _hash(plain)
+
+    def plain(self) -> dict[str, Any]:
+        """The document as JSON holds it."""
+        return self.model_dump(mode="json", by_alias=True, exclude={"id"} if self.schema_ == 1 else None)
 
     def sealed(self) -> Bundle:
-        """The same bundle with its hash."""
-        return self.model_copy(update={"sha256": self.fingerprint})
+        """The same bundle with its hashes."""
+        named = self if self.schema_ == 1 else self.model_copy(update={"id": self.identity})
+        return named.model_copy(update={"sha256": named.fingerprint})
+
+
+def _hash(plain: Any) -> str:
+    text = json.dumps(plain, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def remarks(notes: Iterable[Note]) -> tuple[Remark, ...]:
@@ -195,27 +223,43 @@ def remarks(notes: Iterable[Note]) -> tuple[Remark, ...]:
 
 def diagnostics(found: Mapping[str, float | str | None]) -> dict[str, float | str | None]:
     """Single numbers to twelve digits; what is not finite is null."""
-    return {name: value if isinstance(value, str) else _kept(value) for name, value in found.items()}
+    return {name: value if isinstance(value, str) else kept(value) for name, value in found.items()}
 
 
 def write(bundle: Bundle, path: Path) -> None:
-    """Write the bundle with its hash. The file is complete or not there."""
-    text = json.dumps(bundle.sealed().model_dump(mode="json", by_alias=True), indent=1, ensure_ascii=False)
+    """Write the bundle with its hashes. The file is complete or not there."""
+    text = json.dumps(bundle.sealed().plain(), indent=1, ensure_ascii=False)
     unfinished = path.with_name(path.name + ".part")
     unfinished.write_text(text + "\n", encoding="utf-8")
     unfinished.replace(path)
 
 
 def read(path: Path) -> Bundle:
-    """A bundle whose hash is right. Raises BadDocument that names the file for anything else."""
+    """A bundle whose hashes are right, of this version or the first. Raises BadDocument that names the file for anything else."""
+    if path.exists() and path.stat().st_size > MAX_BYTES:
+        raise BadDocument(f"{path.name}: larger than 64 MB, which no results bundle is.")
     try:
-        plain: Any = json.loads(path.read_text(encoding="utf-8"))
+        plain: Any = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_once)
+        if not isinstance(plain, dict):
+            raise ValueError
         bundle = Bundle.model_validate(plain)
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError):
-        raise BadDocument(f"{path.name}: this is not a results bundle.") from None
     except pydantic.ValidationError as error:
         fault = error.errors(include_url=False)[0]
         raise BadDocument(f"{path.name}, {'.'.join(map(str, fault['loc']))}: {fault['msg']}") from None
+    except (OSError, ValueError, RecursionError):
+        raise BadDocument(f"{path.name}: this is not a results bundle.") from None
     if bundle.sha256 != bundle.fingerprint:
         raise BadDocument(f"{path.name}: the hash does not fit; the bundle was changed after it was made.")
+    if bundle.schema_ > 1 and bundle.id != bundle.identity:
+        raise BadDocument(
+            f"{path.name}: the id does not fit the plan, data, seed and software that it names."
+        )
     return bundle
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A key that stands twice would be read as the second and shown by some programs as the first."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError
+    return found

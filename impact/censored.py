@@ -8,9 +8,22 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from impact.columns import Floats, clustered, independent, matrix, numbers, same_length, standardised
+from exports.digits import printed
+from impact.columns import Floats, clustered, matrix, numbers, same_length
 from impact.errors import BadData, NotIdentified
 from impact.estimate import Estimate, Note, wald
+from impact.information import (
+    EQUAL,
+    PART,
+    Top,
+    alike,
+    climb,
+    independent,
+    inverted,
+    orthonormal,
+    standardised,
+)
+from impact.separation import separating
 
 __all__ = ["Tobit", "tobit"]
 
@@ -57,15 +70,21 @@ def tobit(
     same_length(len(y), {name: x[:, place] for place, name in enumerate(names)})
     limits = _limit(left, len(y), -np.inf, "left"), _limit(right, len(y), np.inf, "right")
     side = _sides(y, *limits)
+    y = np.where(side < 0, limits[0], np.where(side > 0, limits[1], y))
     design, labels = np.column_stack([np.ones(len(y)), x]), ["constant", *names]
     independent(design, labels)
     z, back = standardised(design)
     # In standard units, so that neither an offset nor the unit of the outcome costs digits.
     centre, spread = float(y.mean()), float(y.std())
-    rows = np.column_stack([-z, (y - centre) / spread])
-    p = _newton(rows, side, _start(rows))
-    log_likelihood, gradients, hessian = _derivatives(p, rows, side)
-    inner, df, notes = _covariance(hessian, gradients, cluster)
+    standard = (y - centre) / spread
+    rows, start, whole = _orthogonal(z, standard)
+    top = climb(
+        lambda p: _derivatives(p, rows, side),
+        start,
+        lambda step: float(np.abs(rows @ step).max()),
+        refuse=lambda _: _no_runaway(np.column_stack([-z, standard]), side, labels),
+    )
+    p, inner, df, notes = _given_back(top, whole, cluster)
     to_beta = _delta(p, back, spread)
     covariance = to_beta @ inner @ to_beta.T
     n_between = int((side == 0).sum())
@@ -84,7 +103,7 @@ def tobit(
         estimates[-1],
         tuple(wald(name, *effect, df, level=level) for name, effect in zip(names, effects, strict=True)),
         covariance,
-        log_likelihood - n_between * float(np.log(spread)),
+        top.value + n_between * float(np.log(whole[-1, -1] / spread)),
         int((side < 0).sum()),
         int((side > 0).sum()),
         n_between,
@@ -92,14 +111,21 @@ def tobit(
     )
 
 
-def _start(rows: Floats) -> Floats:
-    """Least squares in Olsen's parameters."""
-    z, y = -rows[:, :-1], rows[:, -1]
-    b = np.linalg.lstsq(z, y, rcond=None)[0]
-    scale = float((y - z @ b).std())
-    if scale < 1e-10:
+def _orthogonal(z: Floats, y: Floats) -> tuple[Floats, Floats, Floats]:
+    """Rows for which the predictor is rows @ p, least squares as a start, and Olsen's parameters (β/σ, 1/σ) = whole @ p.
+
+    Columns are orthonormal and the outcome is what least squares leaves of it, so that a close fit costs no digits.
+    """
+    q, turn = orthonormal(z)
+    b = q.T @ y / len(y)
+    left = y - q @ b
+    scale = float(left.std())
+    if scale < PART:  # of the outcome's own spread
         raise NotIdentified("The covariates determine the outcome exactly.")
-    return np.append(b, 1.0) / scale
+    k = z.shape[1]
+    whole = np.zeros((k + 1, k + 1))
+    whole[:k, :k], whole[:k, k], whole[k, k] = turn, turn @ b / scale, 1 / scale
+    return np.column_stack([-q, left / scale]), np.eye(k + 1)[k], whole
 
 
 def _limit(limit: npt.ArrayLike | None, n: int, absent: float, name: str) -> Floats:
@@ -110,19 +136,20 @@ def _limit(limit: npt.ArrayLike | None, n: int, absent: float, name: str) -> Flo
 
 
 def _sides(y: Floats, low: Floats, high: Floats) -> npt.NDArray[np.int64]:
-    """-1 at the left limit, 1 at the right, 0 between."""
+    """-1 at the left limit, 1 at the right, 0 between. A row that lies off its limit by rounding lies at it."""
     if (low >= high).any():
         raise BadData("Each left limit must lie below its right limit.")
-    beyond = (y < low) | (y > high)
+    blur = EQUAL * np.abs(y).max()
+    beyond = (y < low - blur) | (y > high + blur)
     if beyond.any():
         row = int(np.argmax(beyond))
         raise BadData(
-            f"The outcome in row {row + 1} is {y[row]:g}, beyond its limit. Set such rows to the limit."
+            f"The outcome in row {row + 1} is {printed(y[row], 'g')}, beyond its limit. Set such rows to the limit."
         )
-    side = np.where(y == low, -1, np.where(y == high, 1, 0))
+    side = np.where(y <= low + blur, -1, np.where(y >= high - blur, 1, 0))
     if (side != 0).sum() == len(y):
         raise NotIdentified("Every row is at a limit, so the size of the outcome is unknown.")
-    if np.ptp(y) == 0:
+    if alike(y):
         raise NotIdentified("The outcome is the same in every row.")
     return side
 
@@ -132,6 +159,8 @@ def _derivatives(p: Floats, rows: Floats, side: npt.NDArray[np.int64]) -> tuple[
     from scipy.special import log_ndtr  # keeps `import impact.censored` light
 
     a, gamma = rows @ p, float(p[-1])
+    if gamma <= 0:
+        return -np.inf, np.empty(0), np.empty(0)
     outward = np.where(side < 0, a, -a)
     log_tail = log_ndtr(outward)
     ratio = np.exp(-0.5 * a * a - 0.5 * np.log(2 * np.pi) - log_tail)
@@ -146,26 +175,15 @@ def _derivatives(p: Floats, rows: Floats, side: npt.NDArray[np.int64]) -> tuple[
     return log_likelihood + int(free.sum()) * float(np.log(gamma)), gradients, hessian
 
 
-def _newton(rows: Floats, side: npt.NDArray[np.int64], p: Floats) -> Floats:
-    value, gradients, hessian = _derivatives(p, rows, side)
-    for _ in range(200):
-        gradient = gradients.sum(axis=0)
-        step = np.linalg.solve(-hessian, gradient)
-        if gradient @ step < 1e-20 * len(rows):
-            return p
-        size = 1.0
-        while size > 1e-10:
-            trial = p + size * step
-            if trial[-1] > 0:
-                new = _derivatives(trial, rows, side)
-                # At the top the likelihood is flat to rounding; a step within that noise is accepted.
-                if new[0] >= value - 1e-12 * max(1.0, abs(value)):
-                    break
-            size /= 2
-        else:
-            return p
-        p, (value, gradients, hessian) = trial, new
-    raise NotIdentified("The likelihood has no maximum that could be found; a coefficient may run away.")
+def _no_runaway(rows: Floats, side: npt.NDArray[np.int64], labels: list[str]) -> None:
+    """A row at a limit likes its predictor to move outwards without end; one between the limits has its place. Nor has 1/σ a
+    best value where the rows between are met exactly."""
+    outward = np.where(side < 0, 1.0, -1.0)[:, None] * rows
+    sharper = np.eye(len(labels) + 1)[-1:]
+    if separating(np.vstack([outward[side != 0], sharper]), [*labels, "1/σ"], level=rows[side == 0]):
+        raise NotIdentified(
+            "A group of rows is wholly at a limit, so one of the coefficients has no finite estimate."
+        )
 
 
 def _delta(p: Floats, back: Floats, spread: float) -> Floats:
@@ -178,20 +196,16 @@ def _delta(p: Floats, back: Floats, spread: float) -> Floats:
     return matrix_
 
 
-def _covariance(
-    hessian: Floats, gradients: Floats, cluster: npt.ArrayLike | None
-) -> tuple[Floats, float | None, tuple[Note, ...]]:
-    size = np.sqrt(np.maximum(np.diag(-hessian), 1e-300))
-    if np.linalg.eigvalsh(-hessian / np.outer(size, size)).min() < 1e-13:
-        raise NotIdentified(
-            "A group of rows is wholly at a limit, so one of the coefficients has no finite estimate."
-        )
-    inverse = np.asarray(np.linalg.inv(-hessian), dtype=np.float64)
+def _given_back(
+    top: Top, whole: Floats, cluster: npt.ArrayLike | None
+) -> tuple[Floats, Floats, float | None, tuple[Note, ...]]:
+    """Olsen's parameters on the standardised columns and their covariance, degrees of freedom, and notes."""
+    inverse = inverted(top.information)
     if cluster is None:
         note = Note("rows_independent", "Standard errors treat the rows as independent of each other.")
-        return inverse, None, (note,)
-    middle, df, notes = clustered(gradients, cluster)
-    return inverse @ middle @ inverse, df, notes
+        return whole @ top.p, whole @ inverse @ whole.T, None, (note,)
+    middle, df, notes = clustered(top.scores, cluster)
+    return whole @ top.p, whole @ (inverse @ middle @ inverse) @ whole.T, df, notes
 
 
 def _average_effects(

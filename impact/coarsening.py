@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import numpy.typing as npt
 
+from exports.digits import printed
 from impact.columns import Floats, Ints, named, numbers, outcome_01, same_length
 from impact.errors import BadData, NotIdentified
 from impact.estimate import Note
+from impact.ties import ROUNDING, TIE, ceiling, is_nil, levels, near_of, reaches, size_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -84,7 +86,8 @@ def match(
     `treated` has shape (n,), 0 or 1. A number column is cut at its `cutpoints` into intervals closed on the right, the lowest
     included; without cutpoints into ⌈log2 n + 1⌉ - 1 equal ones (`rule="sturges"`, as R) or left as it is (`"exact"`). With
     cutpoints 0, 3, 12, 18 an age of 3 lies in the first interval and 3.5 in the second: cut completed years. Words,
-    categories and booleans are always exact. `within` adds columns that must agree exactly, such as financial year and
+    categories and booleans are always exact. Numbers that tie (see `impact.ties`) are the same number, and one that ties with
+    a cutpoint lies on it. `within` adds columns that must agree exactly, such as financial year and
     pair of authorities; an authority that serves two pairs enters once for each.
 
     Missing values raise BadData (give them a category first), as do values outside the cutpoints; no treated, no control
@@ -149,7 +152,8 @@ def imbalance(
         np.bincount(cell[group == g], weight[group == g], n_cells) / weight[group == g].sum() for g in (0, 1)
     ]
     filled = (shares[0] > 0) & (shares[1] > 0)
-    return Imbalance(float(np.abs(shares[1] - shares[0]).sum() / 2), float(filled.mean() * 100), n_cells)
+    l1 = float(np.abs(shares[1] - shares[0]).sum() / 2)
+    return Imbalance(0.0 if is_nil(l1, size=1.0) else l1, float(filled.mean() * 100), n_cells)
 
 
 def balance(
@@ -170,8 +174,9 @@ def balance(
         x = numbers(covariates[name], str(name))
         means = [float(np.average(x[t == g], weights=w[t == g])) for g in (0, 1)]
         spread = float(x[t == 1].std(ddof=1)) if (t == 1).sum() > 1 else 0.0
-        gap = means[1] - means[0]
-        difference = gap / spread if spread > 0 else 0.0 if gap == 0 else math.nan
+        gap, rounding = means[1] - means[0], ROUNDING * size_of(x)
+        is_same = abs(gap) <= max(TIE * spread, rounding)
+        difference = 0.0 if is_same else gap / spread if spread > rounding else math.nan
         found.append(Balance(str(name), means[1], means[0], difference))
     return tuple(found)
 
@@ -192,7 +197,7 @@ def pretty(low: float, high: float, n: int) -> Floats:
     cell = (high - low) / n
     unit = base = 10.0 ** math.floor(math.log10(cell))
     for factor, bias in ((2, 1.5), (5, 2.75), (10, 1.5)):
-        if factor * base - cell >= bias * (cell - unit):
+        if reaches(factor * base - cell, bias * (cell - unit), near=TIE * cell):
             break
         unit = factor * base
     # Within a ten-millionth of a step the end of the range counts as a cutpoint.
@@ -220,7 +225,9 @@ def _coarse(column: pd.Series, cuts: Sequence[float] | None, rule: str, n: int) 
     if values.dtype.kind in "ib" and cuts is None and (rule == "exact" or values.dtype.kind == "b"):
         return values
     if not pd.api.types.is_numeric_dtype(column) or (cuts is None and rule == "exact"):
-        codes, _ = pd.factorize(column)
+        codes, distinct = pd.factorize(column)
+        if values.dtype.kind == "f":
+            codes = levels(distinct, near=ROUNDING * np.abs(distinct))[codes]
         if (codes < 0).any():
             raise BadData(
                 f"“{name}” is missing in {int((codes < 0).sum())} rows. Give them a category, or impute them."
@@ -229,21 +236,29 @@ def _coarse(column: pd.Series, cuts: Sequence[float] | None, rule: str, n: int) 
     x = numbers(column.to_numpy(dtype=np.float64, na_value=np.nan), name)
     if cuts is not None:
         edges = np.asarray(cuts, dtype=np.float64)
-        if len(edges) < 2 or (np.diff(edges) <= 0).any() or x.min() < edges[0] or x.max() > edges[-1]:
+        near = near_of(x, edges)
+        if (
+            len(edges) < 2
+            or (np.diff(edges) <= 0).any()
+            or x.min() < edges[0] - near
+            or x.max() > edges[-1] + near
+        ):
             raise BadData(
-                f"The cutpoints of “{name}” must rise and cover its values, {x.min():g} to {x.max():g}."
+                f"The cutpoints of “{name}” must rise and cover its values, {printed(x.min(), 'g')} to {printed(x.max(), 'g')}."
             )
     elif rule == "sturges":
         edges = np.unique(np.linspace(x.min(), x.max(), math.ceil(math.log2(n) + 1)))
     else:
         edges = pretty(x.min(), x.max(), _scott(x))
-    return np.maximum(np.searchsorted(edges, x, side="left"), 1)
+    # What ties with an edge lies on it, and so in the interval that the edge closes.
+    place = np.searchsorted(edges + near_of(x, edges), x, side="left")
+    return np.clip(place, 1, len(edges) - 1)
 
 
 def _scott(x: Floats) -> int:
     """R's `nclass.scott`: the range over 3.5 sd n^(-1/3), rounded up."""
     width = 3.5 * float(x.std(ddof=1)) * len(x) ** (-1 / 3)
-    return max(1, math.ceil(float(np.ptp(x)) / width)) if width > 0 else 1
+    return max(1, ceiling(float(np.ptp(x)) / width)) if width > ROUNDING * size_of(x) else 1
 
 
 def _strata(keys: list[Ints]) -> tuple[Ints, int]:

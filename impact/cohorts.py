@@ -28,6 +28,7 @@ __all__ = [
     "spells",
 ]
 
+_REST = "\x1f"  # a name that no column has
 FAR_OFF = pd.Timestamp("2200-01-01")  # where an open spell is said to end while spells are compared
 # A child may be referred before birth; a date of birth later than this after the referral is a mistake.
 LONGEST_BEFORE_BIRTH = pd.Timedelta(days=300)
@@ -73,8 +74,9 @@ def months_after(dates: pd.Series, months: int) -> pd.Series:
 
 
 def spells(frame: pd.DataFrame, *, table: str) -> pd.DataFrame:
-    """child, started_on, ended_on (NaT while open) and all other columns, by child and start.
+    """child, started_on, ended_on (NaT while open) and all other columns, by child, start and end.
 
+    Spells of the same days go by what else is recorded of them, so that the order of the file chooses no placement.
     Raises BadData for a spell that ends before it starts. A spell is half-open: its last day is not counted.
     """
     found = frame.assign(
@@ -87,7 +89,14 @@ def spells(frame: pd.DataFrame, *, table: str) -> pd.DataFrame:
         raise BadData(
             f"{int(backwards.sum())} rows of {table} end before they start, first row {backwards.argmax() + 1}."
         )
-    return found.sort_values(["child", "started_on", "ended_on"], kind="stable", ignore_index=True)
+    keys = ["child", "started_on", "ended_on"]
+    alike = found.duplicated(keys, keep=False)
+    others = [found[name] for name in sorted(found.columns, key=str) if name not in keys]
+    if not alike.any() or not others:
+        return found.sort_values(keys, kind="stable", ignore_index=True)
+    rest = ["\x1f".join(map(str, row)) if same else "" for same, *row in zip(alike, *others, strict=True)]
+    ordered = found.assign(**{_REST: rest}).sort_values([*keys, _REST], kind="stable", ignore_index=True)
+    return ordered.drop(columns=_REST)
 
 
 def periods_of_care(episodes: pd.DataFrame) -> pd.DataFrame:

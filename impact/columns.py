@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from exports.digits import printed
 from impact.errors import BadData, NotIdentified
 from impact.estimate import Note, few_clusters
 
@@ -20,13 +21,11 @@ __all__ = [
     "Ints",
     "clustered",
     "groups",
-    "independent",
     "matrix",
     "named",
     "numbers",
     "outcome_01",
     "same_length",
-    "standardised",
     "weights",
 ]
 
@@ -84,7 +83,7 @@ def weights(values: npt.ArrayLike | None, n: int, name: str = "weights") -> Floa
     if (found <= 0).any():
         row = int(np.argmax(found <= 0)) + 1
         raise BadData(
-            f"“{name}” must be above zero; row {row} holds {found[row - 1]:g}. Leave such rows out."
+            f"“{name}” must be above zero; row {row} holds {printed(found[row - 1], 'g')}. Leave such rows out."
         )
     return found
 
@@ -95,7 +94,7 @@ def outcome_01(values: npt.ArrayLike, name: str) -> Floats:
     bad = (found != 0) & (found != 1)
     if bad.any():
         row = int(np.argmax(bad)) + 1
-        raise BadData(f"“{name}” must be 0 or 1; row {row} holds {found[row - 1]:g}.")
+        raise BadData(f"“{name}” must be 0 or 1; row {row} holds {printed(found[row - 1], 'g')}.")
     return found
 
 
@@ -104,53 +103,6 @@ def same_length(n: int, columns: dict[str, Floats]) -> None:
     for name, column in columns.items():
         if len(column) != n:
             raise BadData(f"“{name}” has {len(column)} rows, the outcome has {n}.")
-
-
-def standardised(x: Floats) -> tuple[Floats, Floats]:
-    """Columns z (n, k) with standard deviation 1, and a (k, k) with b = a @ b_z and V = a @ V_z @ a.T.
-
-    They are also centred where one column is constant, so that an offset of 10^9 costs no digits of a slope. A column that
-    varies by less than its own rounding error counts as constant. Columns without variation are divided by their size.
-    """
-    mean, largest = x.mean(axis=0), np.abs(x).max(axis=0)
-    constant = np.ptp(x, axis=0) <= 8 * np.finfo(float).eps * largest
-    carriers = np.flatnonzero(constant & (largest > 0))
-    centre = mean if carriers.size else np.zeros(x.shape[1])
-    z = x - np.where(constant, 0.0, centre)
-    scale = np.where(constant, largest, np.sqrt((z * z).mean(axis=0)))
-    scale[scale == 0] = 1.0
-    z /= scale
-    back = np.diag(1 / scale)
-    if carriers.size:
-        carrier = carriers[0]
-        varying = ~constant
-        back[carrier, varying] = -centre[varying] / scale[varying] / mean[carrier]
-    return z, back
-
-
-def independent(x: Floats, names: Sequence[str]) -> None:
-    """Raises NotIdentified that names the first column which the columns before it determine, or that is zero throughout.
-
-    The judgement is a QR decomposition of the standardised columns; a remainder below 1e-9 of a column, or below the rounding
-    error of its offset, counts as none.
-    """
-    if x.shape[0] < x.shape[1]:
-        raise NotIdentified(f"There are {x.shape[1]} coefficients and only {x.shape[0]} different rows.")
-    z, _ = standardised(x)
-    size = np.sqrt((z * z).sum(axis=0))
-    left = np.abs(np.diag(np.linalg.qr(z, mode="r")))
-    offset = np.abs(x).max(axis=0) / np.maximum(x.std(axis=0), np.finfo(float).tiny)
-    offset[np.ptp(z, axis=0) == 0] = 1.0
-    tolerance = np.maximum(1e-9, 8 * np.finfo(float).eps * np.maximum.accumulate(offset))
-    bad = left <= tolerance * np.where(size > 0, size, 1.0)
-    if bad.any():
-        place = int(np.argmax(bad))
-        if size[place] == 0:
-            raise NotIdentified(f"“{names[place]}” is zero in every row.")
-        before = ", ".join(f"“{n}”" for n in names[:place][:6]) + (" …" if place > 6 else "")
-        raise NotIdentified(
-            f"“{names[place]}” is determined by the columns before it ({before}). Leave it out."
-        )
 
 
 def clustered(scores: Floats, cluster: npt.ArrayLike) -> tuple[Floats, float, tuple[Note, ...]]:

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from impact.columns import Floats, groups, independent, matrix, numbers, same_length
+from exports.digits import printed
+from impact.columns import Floats, groups, matrix, numbers, same_length
 from impact.errors import BadData, NotIdentified
 from impact.estimate import Estimate, Note, few_clusters, student
+from impact.information import PART, alike, independent, left_over
 
 __all__ = ["ComplierEffect", "complier_effect"]
 
@@ -64,13 +66,14 @@ def complier_effect(
         raise BadData(f"The confidence level must lie between 0 and 1, not {level}.")
     if len(labels) < 2:
         raise NotIdentified("All rows are in one cluster; cluster-robust errors need at least two.")
-    if np.ptp(d) == 0:
+    if alike(d):
         raise NotIdentified("“received” is the same in every row.")
     ones = np.ones((len(y), 1))
     independent(np.column_stack([ones, extra, z]), ["constant", *names, "assigned"])
-    y, d, z = _residuals(np.column_stack([ones, extra]), y, d, z)
+    received_by = np.abs(d).max()
+    y, d, z = left_over(np.column_stack([ones, extra]), y - y.mean(), d - d.mean(), z - z.mean())
     zz, zd, zy = float(z @ z), float(z @ d), float(z @ y)
-    if abs(zd) <= 1e-10 * math.sqrt(zz * float(d @ d)) or float(d @ d) == 0:
+    if np.abs(d).max() <= PART * received_by or abs(zd) <= PART * math.sqrt(zz * float(d @ d)):
         raise NotIdentified("Assignment is unrelated to receipt, so nobody can be called a complier.")
     n_columns, n_clusters = extra.shape[1] + 2, len(labels)
     if len(y) <= n_columns:
@@ -90,7 +93,9 @@ def complier_effect(
     low, high = _anderson_rubin(
         zy, zd, by_cluster(y - zy / zz * z), by_cluster(d - zd / zz * z), small, n_clusters, level
     )
-    exact = on_received.std_error <= 1e-12 * abs(on_received.value)
+    exact = on_received.std_error <= PART * abs(on_received.value)
+    if exact:  # what is left of the error is rounding
+        on_received = student(on_received.name, on_received.value, 0.0, n_clusters - 1, level=level)
     f = math.inf if exact else (on_received.value / on_received.std_error) ** 2
     return ComplierEffect(
         effect=effect,
@@ -103,13 +108,6 @@ def complier_effect(
         n_clusters=n_clusters,
         notes=few_clusters(n_clusters) + _notes(f, low, high),
     )
-
-
-def _residuals(x: Floats, *columns: Floats) -> tuple[Floats, ...]:
-    """Residuals of each column on `x`, whose first column is constant."""
-    centred = np.column_stack([x[:, :1], x[:, 1:] - x[:, 1:].mean(axis=0)])
-    q, _ = np.linalg.qr(centred)
-    return tuple((c := column - column.mean()) - q @ (q.T @ c) for column in columns)
 
 
 def _anderson_rubin(
@@ -132,7 +130,10 @@ def _notes(f: float, low: float, high: float) -> tuple[Note, ...]:
     text = "The effect on compliers holds only if assignment works through receipt alone and makes nobody receive less."
     notes = [Note("complier_assumptions", text)]
     if f < 10:
-        text = f"Assignment moves receipt weakly (F = {f:.1f}, below 10): read the Anderson–Rubin interval, not the Wald one."
+        text = (
+            f"Assignment moves receipt weakly (F = {printed(f, '.1f')}, below 10): read the Anderson–Rubin interval, "
+            "not the Wald one."
+        )
         notes.append(Note("weak_first_stage", text))
     if math.isinf(low) or math.isinf(high):
         notes.append(

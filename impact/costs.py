@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from exports.digits import printed
 from impact.columns import Floats, numbers
 from impact.errors import BadData, NotIdentified
 from impact.estimate import Estimate, Note
@@ -254,7 +255,7 @@ def avoided_cases(
     """
     if not abs(effect.value) <= 1:
         raise BadData(
-            f"The effect must be a change in a probability, between -1 and 1, not {effect.value:g}."
+            f"The effect must be a change in a probability, between -1 and 1, not {printed(effect.value, 'g')}."
         )
     if not effect.std_error > 0:
         raise NotIdentified("The effect has no standard error, so whether it is significant cannot be said.")
@@ -315,7 +316,7 @@ def schedule(costs: Iterable[Cost | StaffTime | Training], *, n_years: int, n_au
         notes.append(
             Note(
                 "prerequisites_left_out",
-                f"Prerequisites of £{prerequisites:,.0f} an authority are not counted.",
+                f"Prerequisites of £{printed(prerequisites, ',.0f')} an authority are not counted.",
             )
         )
     return Schedule(tuple(by_year.tolist()), by_kind, prerequisites, n_authorities, tuple(notes))

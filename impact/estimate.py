@@ -7,9 +7,19 @@ from dataclasses import dataclass
 
 from impact.errors import BadData
 
-__all__ = ["FEW_CLUSTERS", "Estimate", "Note", "few_clusters", "normal", "student", "wald"]
+__all__ = [
+    "FEW_CLUSTERS",
+    "Estimate",
+    "Note",
+    "few_clusters",
+    "normal",
+    "student",
+    "wald",
+    "without_rounding",
+]
 
 FEW_CLUSTERS = 10
+NIL = 1e-12  # standard errors: what lies nearer to nought is the rounding of an estimate that is nought
 
 
 @dataclass(frozen=True)
@@ -69,6 +79,11 @@ def wald(name: str, value: float, std_error: float, df: float | None, *, level: 
     return _wald(name, float(value), float(std_error), df, level)
 
 
+def without_rounding(value: float, std_error: float) -> float:
+    """The value, or 0 where it is no more than rounding beside its standard error: its digits would be the processor's."""
+    return 0.0 if abs(value) <= NIL * std_error < math.inf else value
+
+
 def _wald(name: str, value: float, std_error: float, df: float | None, level: float) -> Estimate:
     from scipy import special  # the functions behind scipy.stats, without its 50 MB and half a second
 
@@ -76,6 +91,7 @@ def _wald(name: str, value: float, std_error: float, df: float | None, level: fl
         raise BadData(f"The confidence level must lie between 0 and 1, not {level}.")
     if not std_error > 0 or not math.isfinite(value):
         return Estimate(name, value, std_error, df, math.nan, math.nan, math.nan, math.nan, level)
+    value = without_rounding(value, std_error)
     statistic, upper = value / std_error, 0.5 + level / 2
     reach = float(special.ndtri(upper) if df is None else special.stdtrit(df, upper)) * std_error
     tail = special.ndtr(-abs(statistic)) if df is None else special.stdtr(df, -abs(statistic))

@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from exports.digits import printed
 from impact.columns import (
     Floats,
     Ints,
     clustered,
     groups,
-    independent,
     matrix,
     numbers,
     same_length,
-    standardised,
 )
 from impact.errors import BadData, NotIdentified
 from impact.estimate import Estimate, Note, wald
+from impact.information import (
+    Likelihood,
+    climb,
+    independent,
+    inverted,
+    orthonormal,
+    standardised,
+    undetermined,
+)
+from impact.separation import separating
 
 __all__ = ["Hurdle", "hurdle"]
 
@@ -64,8 +73,10 @@ class _Part:
         return tuple(wald(*each, df, level=level) for each in found)
 
 
-# Log-likelihood, its gradient by row and its Hessian at p.
-_Likelihood = Callable[[Floats], tuple[float, Floats, Floats]]
+# Of log θ: beyond it a negative binomial cannot be told from its limit, and θ itself runs away.
+HIGHEST_LOG_THETA = 12.0
+# A step moves no log odds and no log mean by more than this, so that exp stays a number.
+LEAP = 5.0
 
 
 def hurdle(
@@ -102,6 +113,7 @@ def hurdle(
     if codes is not None:
         same_length(len(y), {"cluster": codes.astype(float)})
     zero = _fitted("zero", positive.astype(float), z, labels, codes)
+    independent(design[positive], labels)
     count = _fitted(
         distribution, y[positive], z[positive], labels, None if codes is None else codes[positive]
     )
@@ -131,7 +143,7 @@ def _counts(outcome: npt.ArrayLike) -> Floats:
     bad = (y < 0) | (y != np.floor(y))
     if bad.any():
         row = int(np.argmax(bad))
-        raise BadData(f"The outcome must be a count; row {row + 1} holds {y[row]:g}.")
+        raise BadData(f"The outcome must be a count; row {row + 1} holds {printed(y[row], 'g')}.")
     if not (y > 0).any() or (y > 0).all():
         which = "Every row is zero" if not (y > 0).any() else "No row is zero"
         raise NotIdentified(f"{which}, so a hurdle model has only one part.")
@@ -141,45 +153,66 @@ def _counts(outcome: npt.ArrayLike) -> Floats:
 
 
 def _fitted(kind: str, y: Floats, z: Floats, labels: list[str], codes: Ints | None) -> _Part:
-    independent(z, labels)
+    """One part, climbed in orthonormal columns and given back on those of `z`."""
     k = z.shape[1]
-    likelihood, p = _logit(y, z), np.zeros(k)
+    q, turn = orthonormal(z)
+
+    def reach(step: Floats) -> float:
+        return float(max(np.abs(q @ step[:k]).max(), np.abs(step[k:]).max(initial=0.0)))
+
+    likelihood, p = _logit(y, q), np.zeros(k)
     if kind != "zero":
-        likelihood, p[0] = _poisson(y, z), np.log(max(y.mean() - 1, 0.01))
-    p = _newton(likelihood, p)
+        likelihood = _poisson(y, q)
+        p = np.linalg.solve(turn, np.append(np.log(max(y.mean() - 1, 0.01)), np.zeros(k - 1)))
+    top = climb(likelihood, p, reach, leap=LEAP, refuse=lambda _: _refuse_runaway(kind, y, z, labels))
     if kind == "negbin":
-        likelihood = _negbin(y, z)
-        p = _newton(likelihood, np.append(p, 0.0))
-        if abs(p[-1]) > 12:
-            raise NotIdentified("The counts do not show the spread of a negative binomial; use “poisson”.")
-    value, scores, hessian = likelihood(p)
-    inverse = np.asarray(np.linalg.inv(-hessian), dtype=np.float64)
-    errors, slopes = np.sqrt(np.abs(np.diag(inverse)))[:k], np.abs(p[:k])
-    # A perfect predictor has a huge coefficient with a far larger standard error.
-    bad = (slopes * np.maximum(np.ptp(z, axis=0), 1) > 10) & (slopes < 0.05 * errors)
-    if bad[1:].any():
-        name = labels[int(np.argmax(bad[1:])) + 1]
-        raise NotIdentified(f"“{name}” predicts a part perfectly, so its coefficient has no finite estimate.")
-    if codes is None:
-        note = Note("rows_independent", "Standard errors treat the rows as independent of each other.")
-        return _Part(p, inverse, value, None, (note,))
-    middle, df, notes = clustered(scores, codes)
-    return _Part(p, inverse @ middle @ inverse, value, df, notes)
+        top = climb(_negbin(y, q), np.append(top.p, 0.0), reach, leap=LEAP, refuse=_refuse_even_counts)
+        _refuse_even_counts(top.p)
+        if undetermined(top.information) is not None:
+            raise NotIdentified("The likelihood has no maximum that the search could confirm.")
+    whole = np.eye(len(top.p))
+    whole[:k, :k] = turn
+    inverse = inverted(top.information)
+    df: float | None = None
+    notes: tuple[Note, ...] = (
+        Note("rows_independent", "Standard errors treat the rows as independent of each other."),
+    )
+    if codes is not None:
+        middle, df, notes = clustered(top.scores, codes)
+        inverse = inverse @ middle @ inverse
+    return _Part(whole @ top.p, whole @ inverse @ whole.T, top.value, df, notes)
 
 
-def _logit(y: Floats, z: Floats) -> _Likelihood:
+def _refuse_even_counts(p: Floats) -> None:
+    if abs(p[-1]) > HIGHEST_LOG_THETA:
+        raise NotIdentified("The counts do not show the spread of a negative binomial; use “poisson”.")
+
+
+def _refuse_runaway(kind: str, y: Floats, z: Floats, labels: list[str]) -> None:
+    """For the logit by its signed rows. A count of 1 likes its mean to fall without end; one above 1 has the best mean."""
+    is_logit = kind == "zero"
+    rising, level = (z * (2 * y - 1)[:, None], None) if is_logit else (-z[y == 1], z[y > 1])
+    found = separating(rising, labels, level=level)
+    if found:
+        raise NotIdentified(
+            f"“{found[0]}” predicts a part perfectly, so its coefficient has no finite estimate."
+        )
+
+
+def _logit(y: Floats, z: Floats) -> Likelihood:
     from scipy.special import expit  # keeps `import impact.hurdle` light
 
     def at(p: Floats) -> tuple[float, Floats, Floats]:
         eta = z @ p
-        share = expit(eta)
+        share, other = expit(eta), expit(-eta)
         value = float(y @ eta - np.logaddexp(0, eta).sum())
-        return value, z * (y - share)[:, None], -z.T @ (z * (share * (1 - share))[:, None])
+        # From the nearer tail, so that a small residual keeps its digits.
+        return value, z * np.where(y == 1, other, -share)[:, None], -z.T @ (z * (share * other)[:, None])
 
     return at
 
 
-def _poisson(y: Floats, z: Floats) -> _Likelihood:
+def _poisson(y: Floats, z: Floats) -> Likelihood:
     from scipy.special import gammaln  # keeps `import impact.hurdle` light
 
     constant = float(gammaln(y + 1).sum())
@@ -197,7 +230,7 @@ def _poisson(y: Floats, z: Floats) -> _Likelihood:
     return at
 
 
-def _negbin(y: Floats, z: Floats) -> _Likelihood:
+def _negbin(y: Floats, z: Floats) -> Likelihood:
     from scipy.special import digamma, gammaln  # keeps `import impact.hurdle` light
 
     def scores(p: Floats) -> tuple[float, Floats]:
@@ -214,6 +247,10 @@ def _negbin(y: Floats, z: Floats) -> _Likelihood:
         return float(likelihood.sum()), np.column_stack([z * by_eta[:, None], by_theta * theta])
 
     def at(p: Floats) -> tuple[float, Floats, Floats]:
+        if (
+            abs(p[-1]) > HIGHEST_LOG_THETA + 1
+        ):  # not far beyond, where differences of gamma functions lose their digits
+            return -np.inf, np.empty(0), np.empty(0)
         value, by_row = scores(p)
         steps = np.eye(len(p)) * 1e-5
         hessian = np.array(
@@ -222,29 +259,6 @@ def _negbin(y: Floats, z: Floats) -> _Likelihood:
         return value, by_row, (hessian + hessian.T) / 2
 
     return at
-
-
-def _newton(likelihood: _Likelihood, p: Floats) -> Floats:
-    """Climbs to the top. The negative binomial is not concave: where it bends the wrong way only the bend's size is used."""
-    value, scores, hessian = likelihood(p)
-    for _ in range(100):
-        gradient = scores.sum(axis=0)
-        bends, axes = np.linalg.eigh(-hessian)
-        bends = np.maximum(np.abs(bends), 1e-12 * np.abs(bends).max())
-        step = np.clip(axes @ (axes.T @ gradient / bends), -5, 5)
-        if gradient @ step < 1e-14:
-            break
-        size = 1.0
-        while size > 1e-10:
-            new = likelihood(p + size * step)
-            # At the top the likelihood is flat to rounding; a step within that noise is accepted.
-            if new[0] >= value - 1e-12 * max(1.0, abs(value)):
-                break
-            size /= 2
-        else:
-            break
-        p, (value, scores, hessian) = p + size * step, new
-    return p
 
 
 def _levels(design: Floats, labels: list[str], name: str, back: Floats) -> tuple[float, float]:

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from exports.digits import printed
 from impact.columns import Floats, groups, numbers, same_length
 from impact.errors import BadData, NotIdentified
 from impact.estimate import Estimate, Note
+from impact.information import EQUAL, PART
 
 __all__ = ["ClusterCorrelation", "anova_icc", "anova_icc_of_counts", "latent_icc", "latent_sd"]
 
@@ -52,10 +54,11 @@ def anova_icc(
     codes, labels = groups(cluster, "cluster")
     same_length(len(y), {"cluster": codes.astype(float)})
     sizes = np.bincount(codes, minlength=len(labels)).astype(float)
+    blur = len(y) * (EQUAL * float(np.abs(y).max())) ** 2
     y = y - y.mean()  # an offset would cost digits of the squares
     means = np.bincount(codes, y, minlength=len(labels)) / sizes
     within = float(((y - means[codes]) ** 2).sum())
-    return _correlation(sizes, means, within, name, level)
+    return _correlation(sizes, means, within if within > blur else 0.0, name, level)
 
 
 def anova_icc_of_counts(
@@ -108,7 +111,7 @@ def _correlation(sizes: Floats, means: Floats, within: float, name: str, level: 
         )
     between = float((sizes * means**2).sum()) / (k - 1)
     inner = within / (total - k)
-    if inner <= 1e-12 * between or inner == 0:
+    if inner <= PART**2 * between:
         raise NotIdentified(f"“{name}” does not vary within any cluster.")
     f = between / inner
     n0 = (total - float((sizes**2).sum()) / total) / (k - 1)
@@ -142,7 +145,9 @@ def _notes(f: float, n0: float, sizes: Floats) -> tuple[Note, ...]:
     notes = []
     if f < 1:
         raw = (f - 1) / (f - 1 + n0)
-        notes.append(Note("negative_icc", f"The estimate was negative ({raw:.6f}) and is set to 0."))
+        notes.append(
+            Note("negative_icc", f"The estimate was negative ({printed(raw, '.6f')}) and is set to 0.")
+        )
     if np.ptp(sizes) > 0:
         text = "The clusters differ in size, so the interval is approximate."
         notes.append(Note("unequal_sizes", text))

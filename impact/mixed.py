@@ -10,9 +10,10 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from impact.columns import Floats, Ints, groups, independent, matrix, numbers, same_length, standardised
+from impact.columns import Floats, Ints, groups, matrix, numbers, same_length
 from impact.errors import BadData, NotIdentified
 from impact.estimate import Estimate, Note, few_clusters, normal
+from impact.information import PART, PART_SQUARED, Turned, alike, independent, inverted
 
 __all__ = ["MixedFit", "linear_mixed"]
 
@@ -23,7 +24,8 @@ LOWEST, HIGHEST = -23.0, 9.0  # logarithm of a variance relative to the residual
 class MixedFit:
     """A fitted model. `sd_person` is None without persons; a spread of 0 lies on the boundary and a note says so.
 
-    `icc` is the share of the variance between clusters, var_cluster / (var_cluster + var_person + var_residual).
+    `icc` is the share of the variance between clusters, var_cluster / (var_cluster + var_person + var_residual). `turned` holds
+    the orthonormal columns in which the model was fitted, and `inner` the covariance of their coefficients.
     """
 
     names: tuple[str, ...]
@@ -40,6 +42,8 @@ class MixedFit:
     n_persons: int | None
     level: float
     notes: tuple[Note, ...]
+    turned: Turned
+    inner: Floats
 
     @property
     def estimates(self) -> tuple[Estimate, ...]:
@@ -52,7 +56,8 @@ class MixedFit:
         if unknown:
             raise BadData(f"The model has no column “{unknown[0]}”.")
         c = np.array([parts.get(column, 0.0) for column in self.names])
-        error = math.sqrt(max(0.0, float(c @ self.covariance @ c)))
+        turned = c @ self.turned.back  # where the covariance has no digits to lose
+        error = math.sqrt(turned @ self.inner @ turned)
         return normal(name, float(c @ self.coefficients), error, level=self.level)
 
 
@@ -92,17 +97,18 @@ def linear_mixed(
     persons = None if person is None else _nested(person, codes, len(labels))
     if len(labels) < 2:
         raise NotIdentified("All rows are in one cluster; a random intercept needs at least two.")
-    if np.ptp(y / n) == 0:
+    if alike(y / n):
         raise NotIdentified("Every outcome is the same, so there is nothing to explain.")
     independent(columns, names)
-    scaled, back = standardised(columns)
-    carriers = np.flatnonzero(np.ptp(columns, axis=0) == 0)
-    centre = float(y.sum() / n.sum()) if carriers.size else 0.0  # an offset would cost digits of the squares
-    sums = _summed(y, n, scaled, centre, codes, len(labels), persons)
+    turned, q = Turned.of(columns, n)
+    back = turned.back
+    carriers = [place for place, column in enumerate(columns.T) if alike(column)]
+    centre = float(y.sum() / n.sum()) if carriers else 0.0  # an offset would cost digits of the squares
+    sums = _summed(y, n, q, centre, codes, len(labels), persons)
     best = _fitted(sums, method)
-    turned = 2 * float(np.linalg.slogdet(back)[1]) if method == "reml" else 0.0  # x'V⁻¹x in the units given
+    in_units = 2 * float(np.linalg.slogdet(back)[1]) if method == "reml" else 0.0  # x'V⁻¹x in the units given
     b = back @ best.b
-    if carriers.size:
+    if carriers:
         b[carriers[0]] += centre / columns[0, carriers[0]]
     var_u, var_v = best.ratios[0] * best.variance, best.ratios[1] * best.variance
     return MixedFit(
@@ -113,13 +119,15 @@ def linear_mixed(
         sd_person=None if persons is None else math.sqrt(var_v),
         sd_residual=math.sqrt(best.variance),
         icc=var_u / (var_u + var_v + best.variance),
-        log_likelihood=(turned - best.criterion) / 2,
+        log_likelihood=(in_units - best.criterion) / 2,
         method=method,
         n_rows=round(float(n.sum())),
         n_clusters=len(labels),
         n_persons=None if persons is None else int(persons.max()) + 1,
         level=level,
         notes=few_clusters(len(labels)) + _notes(best.ratios, persons is not None),
+        turned=turned,
+        inner=best.covariance,
     )
 
 
@@ -139,6 +147,7 @@ class _Sums:
 @dataclass(frozen=True)
 class _Solution:
     criterion: float  # minus two log-likelihoods
+    slope: tuple[float, float]  # of the criterion by the logarithms of the ratios
     ratios: tuple[float, float]
     b: Floats
     covariance: Floats
@@ -191,19 +200,20 @@ def _summed(
 
 
 def _at(sums: _Sums, ratios: tuple[float, float], method: str) -> _Solution:
-    """The profiled criterion at given variance ratios (clusters, persons), and the coefficients there."""
+    """The profiled criterion at given variance ratios (clusters, persons), its slope, and the coefficients there."""
     of_cluster, of_person = ratios
     shrink = 1 / (1 + sums.sizes * of_person)
     inner = sums.total - np.einsum("s,sij->ij", of_person * shrink, sums.squares)
     r = np.einsum("s,gsi->gi", shrink, sums.sums)
     t = sums.persons @ (sums.sizes * shrink)
-    inner = inner - (r * (of_cluster / (1 + of_cluster * t))[:, None]).T @ r
+    share = of_cluster / (1 + of_cluster * t)
+    inner = inner - (r * share[:, None]).T @ r
     log_det = float(-(sums.persons @ np.log(shrink)).sum() + np.log1p(of_cluster * t).sum())
     k = len(inner) - 1
-    inverse = np.linalg.inv(inner[:k, :k])
+    inverse = inverted(inner[:k, :k])
     b = inverse @ inner[:k, k]
     rss = float(inner[k, k] - b @ inner[:k, k])
-    if rss <= 1e-12 * sums.total[k, k]:
+    if rss <= PART_SQUARED * sums.total[k, k]:
         raise NotIdentified(
             "The columns predict the outcome without error, so no uncertainty can be estimated."
         )
@@ -212,15 +222,36 @@ def _at(sums: _Sums, ratios: tuple[float, float], method: str) -> _Solution:
     criterion = df * (math.log(2 * math.pi * variance) + 1) + log_det
     if method == "reml":
         criterion -= float(np.linalg.slogdet(inverse)[1])
-    return _Solution(criterion, ratios, b, inverse * variance, variance)
+    # Changes by the logarithm of each ratio.
+    bent = -sums.sizes * of_person * shrink**2
+    r_bent, t_bent = np.einsum("s,gsi->gi", bent, sums.sums), sums.persons @ (sums.sizes * bent)
+    crossed = (r * share[:, None]).T @ r_bent
+    changes = (
+        (-(r * (share / (1 + of_cluster * t))[:, None]).T @ r, float((share * t).sum())),
+        (
+            (r * (share**2 * t_bent)[:, None]).T @ r
+            - crossed
+            - crossed.T
+            - np.einsum("s,sij->ij", of_person * shrink**2, sums.squares),
+            float(share @ t_bent - (sums.persons @ (bent / shrink)).sum()),
+        ),
+    )
+    along = np.append(-b, 1.0)
+    slope = [
+        float(along @ of_inner @ along) / variance
+        + of_det
+        + (float((inverse * of_inner[:k, :k]).sum()) if method == "reml" else 0.0)
+        for of_inner, of_det in changes
+    ]
+    return _Solution(criterion, (slope[0], slope[1]), ratios, b, inverse * variance, variance)
 
 
 def _fitted(sums: _Sums, method: str) -> _Solution:
     """The best of the interior and of every boundary: a ratio of zero is a candidate of its own, never a limit."""
     edge = _at(sums, (0.0, 0.0), method)
-    candidates = [edge, _line(lambda log: _at(sums, (math.exp(log), 0.0), method))]
+    candidates = [edge, _line(lambda log: _at(sums, (math.exp(log), 0.0), method), 0)]
     if sums.has_persons:
-        candidates.append(_line(lambda log: _at(sums, (0.0, math.exp(log)), method)))
+        candidates.append(_line(lambda log: _at(sums, (0.0, math.exp(log)), method), 1))
         candidates.append(_plane(lambda a, b: _at(sums, (math.exp(a), math.exp(b)), method)))
     best = candidates[0]
     for candidate in candidates[1:]:  # from fewest parameters on, so that a tie keeps the boundary
@@ -233,19 +264,21 @@ def _fitted(sums: _Sums, method: str) -> _Solution:
     return best
 
 
-def _line(at: Callable[[float], _Solution]) -> _Solution:
-    from scipy.optimize import minimize_scalar  # 0.3 s, wanted only for fitting
+def _line(at: Callable[[float], _Solution], place: int) -> _Solution:
+    """Where the slope crosses zero, which is sharp to rounding, as the bottom of the criterion is not."""
+    from scipy.optimize import brentq  # 0.3 s, wanted only for fitting
 
     grid = np.linspace(LOWEST, HIGHEST, 25)
-    place = int(np.argmin([at(log).criterion for log in grid]))
-    ends = (float(grid[max(0, place - 1)]), float(grid[min(24, place + 1)]))
-    found = minimize_scalar(
-        lambda log: at(log).criterion, bounds=ends, method="bounded", options={"xatol": 1e-9}
-    )
-    return at(float(found.x))
+    lowest = int(np.argmin([at(log).criterion for log in grid]))
+    middle, found = float(grid[lowest]), at(float(grid[lowest]))
+    other = float(grid[max(0, lowest - 1) if found.slope[place] > 0 else min(24, lowest + 1)])
+    if found.slope[place] * at(other).slope[place] >= 0:  # at the end of the grid, or flat
+        return found
+    return at(float(brentq(lambda log: at(log).slope[place], *sorted((middle, other)), xtol=1e-13)))
 
 
 def _plane(at: Callable[[float, float], _Solution]) -> _Solution:
+    """By search, and then by Newton's steps towards a slope of zero, which is sharp to rounding."""
     from scipy.optimize import minimize  # 0.3 s, wanted only for fitting
 
     grid = np.linspace(-14, 6, 11)
@@ -253,7 +286,16 @@ def _plane(at: Callable[[float, float], _Solution]) -> _Solution:
     options = {"xatol": 1e-8, "fatol": 1e-10, "maxiter": 2000}
     bounds = [(LOWEST, HIGHEST)] * 2
     found = minimize(lambda q: at(*q).criterion, start, method="Nelder-Mead", bounds=bounds, options=options)
-    return at(float(found.x[0]), float(found.x[1]))
+    q = np.asarray(found.x, dtype=np.float64)
+    for _ in range(4):
+        bend = np.array(
+            [(np.subtract(at(*(q + e)).slope, at(*(q - e)).slope)) / 2e-4 for e in np.eye(2) * 1e-4]
+        )
+        values, axes = np.linalg.eigh((bend + bend.T) / 2)
+        if values[0] <= PART * values[1]:  # on the way to a boundary, where another candidate is as good
+            break
+        q = q - np.clip(axes @ (axes.T @ np.array(at(*q).slope) / values), -0.1, 0.1)
+    return at(*np.clip(q, LOWEST, HIGHEST).tolist())
 
 
 def _notes(ratios: tuple[float, float], has_persons: bool) -> tuple[Note, ...]:

@@ -14,6 +14,8 @@ from impact.estimate import Note
 
 __all__ = ["Adjusted", "hochberg"]
 
+TIE = 1e-9  # relative: an adjusted p-value that is alpha but for rounding is alpha
+
 
 @dataclass(frozen=True)
 class Adjusted:
@@ -42,8 +44,8 @@ def hochberg(
 
     `p_values` has shape (k,). `family_size` m ≥ k is the number of outcomes in the plan: an outcome that could not
     be estimated counts as p = 1, so that losing it never makes the others easier. Controls the family-wise error
-    for independent or positively dependent tests, and says so in a note. Missing p-values raise BadData, as does
-    one outside 0 to 1.
+    for independent or positively dependent tests, and says so in a note. What is `alpha` but for rounding is rejected.
+    Missing p-values raise BadData, as does one outside 0 to 1.
     """
     found = numbers(p_values, "p-values")
     if ((found < 0) | (found > 1)).any():
@@ -75,7 +77,7 @@ def hochberg(
         labels,
         tuple(found.tolist()),
         tuple(adjusted.tolist()),
-        tuple((adjusted <= alpha).tolist()),
+        tuple((adjusted <= alpha * (1 + TIE)).tolist()),
         alpha,
         size,
         tuple(notes),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,14 +15,14 @@ from impact.columns import (
     Ints,
     clustered,
     groups,
-    independent,
     matrix,
     same_length,
-    standardised,
     weights,
 )
 from impact.errors import BadData, NotIdentified
 from impact.estimate import Estimate, Note, wald
+from impact.information import Top, climb, independent, inverted, orthonormal, standardised
+from impact.separation import separating
 
 __all__ = ["Ordinal", "ordinal_logit"]
 
@@ -58,7 +58,8 @@ def ordinal_logit(
     `outcome` has shape (n,), `covariates` (n, k) without a constant; missing values raise BadData. Numbers are ordered by
     size; for words `order` is required, because the alphabet is no order. A level of `order` that no row has is left out
     with a note. `frequencies` (n,) count identical rows. `cluster` gives a sandwich times G/(G - 1) and t on G - 1. Raises
-    NotIdentified for one category, collinear columns, and a covariate that predicts perfectly.
+    NotIdentified for one category, collinear columns, and a covariate that predicts perfectly: separation, told by the
+    linear programme of `impact.separation` from the rows of both edges of each category.
     """
     codes, categories, notes = _ordered(outcome, order)
     x = matrix(covariates, names)
@@ -67,20 +68,19 @@ def ordinal_logit(
     design = np.column_stack([np.ones(len(codes)), x])
     independent(design, ["constant", *names])
     scaled, back = standardised(design)
-    upper, lower = _edges(codes, len(categories), scaled[:, 1:])
-    p = _newton(upper, lower, codes, count, len(categories))
-    log_likelihood, gradients, hessian = _derivatives(p, upper, lower, codes, count, len(categories))
-    inverse = np.asarray(np.linalg.inv(-hessian), dtype=np.float64)
-    _no_runaway(p, inverse, scaled[:, 1:], names)
+    turned, turn = orthonormal(scaled[:, 1:], count)
+    upper, lower = _edges(codes, len(categories), turned)
+    top = _top(upper, lower, codes, count, lambda _: _no_runaway(codes, scaled[:, 1:], names))
+    p, inverse = top.p, inverted(top.information)
     cuts = len(categories) - 1
     to_units = np.eye(len(p))
-    to_units[:cuts, cuts:] = -back[0, 1:]
-    to_units[cuts:, cuts:] = back[1:, 1:]
+    to_units[:cuts, cuts:] = -back[0, 1:] @ turn
+    to_units[cuts:, cuts:] = back[1:, 1:] @ turn
     df: float | None = None
     if cluster is None:
         notes += (Note("rows_independent", "Standard errors treat the rows as independent of each other."),)
     else:
-        middle, df, more = clustered(gradients, cluster)
+        middle, df, more = clustered(top.scores, cluster)
         inverse, notes = inverse @ middle @ inverse, notes + more
     covariance = to_units @ inverse @ to_units.T
     labels = [*(f"{a} | {b}" for a, b in itertools.pairwise(categories)), *names]
@@ -92,8 +92,8 @@ def ordinal_logit(
         tuple(estimates[:cuts]),
         categories,
         covariance,
-        log_likelihood,
-        -2 * log_likelihood,
+        top.value,
+        -2 * top.value,
         (*notes, assumption),
     )
 
@@ -158,36 +158,29 @@ def _derivatives(
     return float(count @ np.log(share)), scores * count[:, None], hessian
 
 
-def _newton(upper: Floats, lower: Floats, codes: Ints, count: Floats, n_categories: int) -> Floats:
+def _top(upper: Floats, lower: Floats, codes: Ints, count: Floats, refuse: Callable[[Floats], None]) -> Top:
+    n_categories = int(codes.max()) + 1
     below = np.cumsum(np.bincount(codes, count))[:-1] / count.sum()
-    p = np.zeros(upper.shape[1])
-    p[: n_categories - 1] = np.log(below / (1 - below))
-    value, gradients, hessian = _derivatives(p, upper, lower, codes, count, n_categories)
-    for _ in range(60):
-        gradient = gradients.sum(axis=0)
-        step = np.linalg.solve(-hessian, gradient)
-        if gradient @ step < 1e-16:
-            return p
-        size = 1.0
-        while size > 1e-10:
-            new = _derivatives(p + size * step, upper, lower, codes, count, n_categories)
-            # At the top the likelihood is flat to rounding; a step within that noise is accepted.
-            if new[0] >= value - 1e-12 * max(1.0, abs(value)):
-                break
-            size /= 2
-        else:
-            return p
-        p, (value, gradients, hessian) = p + size * step, new
-    return p
+    start = np.zeros(upper.shape[1])
+    start[: n_categories - 1] = np.log(below / (1 - below))
+
+    def reach(step: Floats) -> float:
+        return float(max(np.abs(upper @ step).max(), np.abs(lower @ step).max()))
+
+    return climb(
+        lambda p: _derivatives(p, upper, lower, codes, count, n_categories), start, reach, refuse=refuse
+    )
 
 
-def _no_runaway(p: Floats, inverse: Floats, z: Floats, names: Sequence[str]) -> None:
-    """A perfect predictor has a huge coefficient with a far larger standard error."""
-    k = z.shape[1]
-    slopes, errors = np.abs(p[-k:]), np.sqrt(np.diag(inverse))[-k:]
-    bad = (slopes * np.ptp(z, axis=0) > 10) & (slopes < 0.05 * errors)
-    if bad.any() or not np.isfinite(errors).all():
-        name = names[int(np.argmax(bad | ~np.isfinite(errors)))]
+def _no_runaway(codes: Ints, z: Floats, names: Sequence[str]) -> None:
+    """Each category but the last likes its upper edge to rise, each but the first its lower edge to fall."""
+    n_categories = int(codes.max()) + 1
+    upper, lower = _edges(codes, n_categories, z)
+    edges = [f"θ{place}" for place in range(n_categories - 1)]
+    rising = np.vstack([upper[codes < n_categories - 1], -lower[codes > 0]])
+    # Thresholds run away with a covariate, never alone: every category has rows.
+    found = separating(rising, [*edges, *names], n_thresholds=len(edges))
+    if found:
         raise NotIdentified(
-            f"“{name}” predicts the category perfectly, so its coefficient has no finite estimate."
+            f"“{found[0]}” predicts the category perfectly, so its coefficient has no finite estimate."
         )

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from impact.columns import numbers
 from impact.errors import BadData
 from impact.estimate import Note
+from impact.ties import near_of
 
 __all__ = ["Outliers", "beyond", "interquartile"]
 
@@ -19,7 +20,7 @@ Quartiles = Literal["linear", "weibull", "hazen", "median_unbiased"]
 
 @dataclass(frozen=True)
 class Outliers:
-    """Which rows stay. `low` and `high` are the last values kept: a value equal to either stays."""
+    """Which rows stay. `low` and `high` are the last values kept: a value equal to either (see `impact.ties`) stays."""
 
     keep: npt.NDArray[np.bool_]
     low: float
@@ -55,7 +56,7 @@ def interquartile(
     first, third = (float(q) for q in np.quantile(found, [0.25, 0.75], method=quartiles))
     reach = multiplier * (third - first)
     notes = []
-    if third == first:
+    if third - first <= near_of(found):
         notes.append(
             Note("no_spread", f"Half of “{name}” is one value, so the rule drops every value above it.")
         )
@@ -77,7 +78,8 @@ def beyond(values: npt.ArrayLike, limit: float, name: str = "values") -> Outlier
 def _split(
     found: npt.NDArray[np.float64], low: float, high: float, first: float, third: float, notes: list[Note]
 ) -> Outliers:
-    keep = (found >= low) & (found <= high)
+    near = near_of(found)
+    keep = (found >= low - near) & (found <= high + near)
     n_dropped = int((~keep).sum())
     if n_dropped:
         notes.append(

@@ -14,6 +14,7 @@ from impact.errors import BadData, NotIdentified
 from impact.estimate import Note
 from impact.glmm import collapse, random_intercept_logit
 from impact.randomisation import floor_notes
+from impact.ties import is_nil, reaches
 
 __all__ = ["PermutationTest", "cell_effect", "cell_statistic", "logit_statistic", "permutation_test"]
 
@@ -38,8 +39,9 @@ class PermutationTest:
 def permutation_test(statistic: Statistic, *, observed: Order, allowed: Sequence[Order]) -> PermutationTest:
     """p = the share of allowed orders whose |statistic| is not below that of the observed order, itself counted.
 
-    Exact under the null that the order changed no outcome, whatever the model behind the statistic. A relative tolerance of
-    1e-9 counts ties that rounding has parted. The smallest p is 1 over the number of orders: 1/12 for two sites, then three.
+    Exact under the null that the order changed no outcome, whatever the model behind the statistic. Ties that rounding has
+    parted count, see `impact.ties`. Nothing is drawn, so that there is no seed. The smallest p is 1 over the number of orders:
+    1/12 for two sites, then three.
     `statistic` maps an order (site names, first to go live first) to a number; see `cell_statistic`, `logit_statistic`.
     Raises BadData where the observed order is not allowed or one is listed twice; NotIdentified where a statistic is not finite.
     Source: Wang & De Gruttola, Stat. Med. 36 (2017) 2831-2843; Edgington & Onghena, Randomization Tests (2007).
@@ -59,7 +61,7 @@ def permutation_test(statistic: Statistic, *, observed: Order, allowed: Sequence
     sizes = np.abs(values)
     return PermutationTest(
         statistic=own,
-        p_value=float((sizes >= abs(own) * (1 - 1e-9)).mean()),
+        p_value=float(reaches(sizes, abs(own)).mean()),
         floor=1 / len(orders),
         n_orders=len(orders),
         observed=tuple(observed),
@@ -95,7 +97,11 @@ def cell_effect(means: npt.ArrayLike, design: npt.ArrayLike, weights: npt.ArrayL
     square = float(left[:, 0] @ left[:, 0])
     if square <= 1e-10 * float((both[:, 0] ** 2).sum()) or square == 0:
         raise NotIdentified("Clusters and periods determine the treatment, so it has no effect of its own.")
-    return float(left[:, 0] @ left[:, 1]) / square
+    cross = float(left[:, 0] @ left[:, 1])
+    # What clusters and periods explain to the last digit leaves rounding, which is no effect of either sign.
+    if is_nil(cross, size=math.sqrt(square) * float(np.linalg.norm(both[:, 1]))):
+        return 0.0
+    return cross / square
 
 
 def cell_statistic(

@@ -10,7 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from exports.digits import printed
 from impact.bundles import Figures
+from impact.ties import reaches
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -78,7 +80,9 @@ def small_multiples(periods: Sequence[str], own: Series, others: Sequence[Series
         axes.spines[["top", "right"]].set_visible(False)
         gaps = [abs(one - two) for one, two in zip(values, own[1], strict=True)]
         widest = gaps.index(max(gaps))
-        words.append(f"{label}: never further apart than {gaps[widest]:.3g}, in {periods[widest]}.")
+        words.append(
+            f"{label}: never further apart than {printed(gaps[widest], '.3g')}, in {periods[widest]}."
+        )
     for axes in grid[len(others) :]:
         axes.set_axis_off()
     out = io.BytesIO()
@@ -118,8 +122,10 @@ def _interval_words(row: dict[str, Any]) -> str:
     if not _shown(row, "value"):
         return "not shown [c]"
     if not _shown(row, "low", "high"):
-        return f"{row['value']:.3g}, without an interval"
-    return f"{row['value']:.3g}, from {row['low']:.3g} to {row['high']:.3g}"
+        return f"{printed(row['value'], '.3g')}, without an interval"
+    return (
+        f"{printed(row['value'], '.3g')}, from {printed(row['low'], '.3g')} to {printed(row['high'], '.3g')}"
+    )
 
 
 def _event_study(axes: Axes, rows: Rows) -> None:
@@ -145,7 +151,9 @@ def _whole(axes: Axes) -> None:
 
 def _event_words(rows: Rows) -> str:
     return " ".join(
-        f"Period {row['period']:g}: {_interval_words(row)}." for row in rows if row["period"] is not None
+        f"Period {printed(row['period'], 'g')}: {_interval_words(row)}."
+        for row in rows
+        if row["period"] is not None
     )
 
 
@@ -171,7 +179,7 @@ def _trend_words(rows: Rows) -> str:
     lines = []
     for group in dict.fromkeys(row["group"] for row in rows):
         own = [row for row in rows if row["group"] == group]
-        values = ", ".join(f"{row['value']:.3g}" if row["value"] is not None else "[c]" for row in own)
+        values = ", ".join(printed(row["value"], ".3g") if row["value"] is not None else "[c]" for row in own)
         lines.append(f"{group}: {values}.")
     return " ".join(lines)
 
@@ -199,7 +207,8 @@ def _balance(axes: Axes, rows: Rows) -> None:
 def _balance_words(rows: Rows) -> str:
     seen = [row for row in rows if _shown(row, "before", "after")]
     return " ".join(
-        f"{row['covariate']}: {row['before']:.3g} before, {row['after']:.3g} after." for row in seen
+        f"{row['covariate']}: {printed(row['before'], '.3g')} before, {printed(row['after'], '.3g')} after."
+        for row in seen
     )
 
 
@@ -220,10 +229,8 @@ def _permutation_words(rows: Rows) -> str:
     observed = next((row["statistic"] for row in rows if row["observed"]), None)
     if observed is None:
         return f"{len(rows)} allowed orders."
-    further = sum(abs(row["statistic"]) >= abs(observed) * (1 - 1e-9) for row in rows)
-    return (
-        f"{len(rows)} allowed orders; {further} of them lie as far from zero as the observed {observed:.3g}."
-    )
+    further = int(reaches([abs(row["statistic"]) for row in rows], abs(observed)).sum())
+    return f"{len(rows)} allowed orders; {further} of them lie as far from zero as the observed {printed(observed, '.3g')}."
 
 
 def _bacon(axes: Axes, rows: Rows) -> None:
@@ -249,7 +256,9 @@ def _bacon_words(rows: Rows) -> str:
         own = [row for row in rows if row["kind"] == kind and _shown(row, "weight", "estimate")]
         weight = sum(row["weight"] for row in own)
         mean = sum(row["weight"] * row["estimate"] for row in own) / weight if weight else 0.0
-        lines.append(f"{kind}: {len(own)} pairs with weight {weight:.3g} and mean estimate {mean:.3g}.")
+        lines.append(
+            f"{kind}: {len(own)} pairs with weight {printed(weight, '.3g')} and mean estimate {printed(mean, '.3g')}."
+        )
     return " ".join(lines)
 
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from impact.columns import Floats, numbers, same_length
 from impact.errors import BadData, NotIdentified
 from impact.estimate import Estimate, Note, normal
+from impact.ties import TIE, is_nil, near_of
 
 __all__ = ["Pooled", "dersimonian_laird", "inverse_variance"]
 
@@ -96,7 +97,8 @@ def dersimonian_laird(
     fixed = 1 / errors**2
     q = float(fixed @ (found - fixed @ found / fixed.sum()) ** 2)
     spread = fixed.sum() - (fixed**2).sum() / fixed.sum()
-    tau_squared = max(0.0, (q - (len(found) - 1)) / float(spread))
+    excess = q - (len(found) - 1)
+    tau_squared = 0.0 if excess < 0 or is_nil(excess, size=q) else excess / float(spread)
     weights = 1 / (errors**2 + tau_squared)
     value = float(weights @ found / weights.sum())
     notes = []
@@ -166,13 +168,14 @@ def _cautions(value: float, found: Floats, weights: Floats) -> list[Note]:
                 "Whether these estimates agree is for a person to judge and record; a large p-value of Q is no proof.",
             )
         )
-    if (weights < 0).any():
+    if (weights < -TIE).any():  # weights sum to 1; one of nil has no sign
         notes.append(
             Note(
                 "negative_weight",
                 "The correlation is so high that an estimate has a negative weight. Do not use this pool without reasons.",
             )
         )
-    if not found.min() - 1e-12 <= value <= found.max() + 1e-12:
+    near = near_of(found)
+    if not found.min() - near <= value <= found.max() + near:
         notes.append(Note("outside_inputs", "The pooled estimate lies outside the range of its inputs."))
     return notes

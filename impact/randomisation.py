@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from exports.digits import printed
 from impact.columns import Floats
 from impact.errors import BadData
 from impact.estimate import Note
@@ -100,7 +101,8 @@ def randomise(strata: Mapping[str, Sequence[str]], *, seed: int) -> Rollout:
 
 def floor_notes(count: int) -> tuple[Note, ...]:
     """The smallest p-value that a permutation test over `count` orders can give, and whether it can ever reach 5%."""
-    text = f"With {count:,} allowed orders no permutation test can give a p-value below 1/{count:,} = {1 / count:.3g}."
+    least = f"1/{count:,} = {printed(1 / count, '.3g')}"
+    text = f"With {count:,} allowed orders no permutation test can give a p-value below {least}."
     floor = Note("permutation_floor", text)
     if 1 / count <= 0.05:
         return (floor,)

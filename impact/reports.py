@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 
+from exports.digits import printed, snapped
 from exports.table import Block, Cell, Column, Cover, Document, Figure, Heading, Hidden, Paragraph, Table
 from impact import plots
 from impact.bundles import Analysis, Bundle, Count, Figures, Result
@@ -102,6 +103,9 @@ def _plan(bundle: Bundle) -> Iterator[Block]:
     else:
         yield Paragraph.of("The plan was CHANGED after its registration: its hash is not the registered one.")
     yield Paragraph.of(f"Plan {bundle.plan_sha256}. Seed {bundle.seed}.")
+    yield Paragraph.of(
+        f"Id {bundle.identity}: the same plan, data, seed and software give it on every machine."
+    )
     if bundle.readings:
         yield _words_table(
             "How open points of the protocol were read", bundle.readings, ("point", "taken", "because")
@@ -195,7 +199,7 @@ def _chosen(specification: Mapping[str, str | float | bool | None]) -> Iterator[
     if effect in EFFECTS:
         yield EFFECTS[effect].format_map({"by": chosen.get("by"), "score": chosen.get("score")})
     if effect == "placebo":
-        yield f"a start {chosen.get('shift') or 1:g} periods too early"
+        yield f"a start {printed(float(chosen.get('shift') or 1), 'g')} periods too early"
     if treatment in TREATMENTS:
         yield TREATMENTS[treatment]
     if chosen.get("periods") == "financial_year":
@@ -213,12 +217,14 @@ def _chosen(specification: Mapping[str, str | float | bool | None]) -> Iterator[
     if chosen.get("referred_from"):
         yield f"who entered from {chosen['referred_from']} on"
     if isinstance(nodes := chosen.get("nodes"), int | float) and nodes > 1:
-        yield f"{nodes:g} quadrature nodes"
+        yield f"{printed(nodes, 'g')} quadrature nodes"
 
 
 def _p(value: float | None) -> str | None:
     """Four decimals; a p-value is never nil."""
-    return None if value is None else "< 0.0001" if value < 0.0001 else f"{value:.4f}"
+    if value is None:
+        return None
+    return "< 0.0001" if snapped(value) < 0.0001 else printed(value, ".4f")
 
 
 def _single(value: float | str | None) -> Cell:
@@ -227,7 +233,7 @@ def _single(value: float | str | None) -> Cell:
         return Hidden("x")
     if isinstance(value, str):
         return value
-    return f"{value:,.1f}" if abs(value) >= 10_000 else f"{value:,.4g}"
+    return printed(value, ",.1f" if abs(snapped(value)) >= 10_000 else ",.4g")
 
 
 def _row(result: Result) -> list[Cell]:
@@ -260,7 +266,7 @@ def _trends(figures: Figures) -> Table:
     values = {(row[0], row[1]): row[2] for row in figures.rows}
     columns = [
         Column("group", "Outcome by period"),
-        *(Column(f"p{when:g}", f"{when:g}", "number", decimals=2) for when in periods),
+        *(Column(f"p{printed(when, 'g')}", printed(when, "g"), "number", decimals=2) for when in periods),
     ]
     rows: list[list[Cell]] = []
     for group in dict.fromkeys(row[0] for row in figures.rows):

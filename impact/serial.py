@@ -9,10 +9,12 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from exports.digits import printed
 from impact.clusters import demeaned
-from impact.columns import Floats, Ints, groups, independent, matrix, numbers, same_length
+from impact.columns import Floats, Ints, groups, matrix, numbers, same_length
 from impact.errors import BadData, NotIdentified
 from impact.estimate import Note
+from impact.information import PART, independent, left_over, varying
 
 __all__ = ["SerialTest", "breusch_godfrey", "panel_breusch_godfrey"]
 
@@ -83,10 +85,10 @@ def panel_breusch_godfrey(
     _refuse_gaps(codes, when, labels)
     y = y - theta * (y - demeaned(y, codes))
     z = x - theta * (x - demeaned(x, codes))
-    for place, name in enumerate(names):
-        if np.abs(z[:, place]).max() <= 1e-12 * np.abs(x[:, place]).max():
+    for name, varies in zip(names, varying(z, x), strict=True):
+        if not varies:
             raise NotIdentified(f"“{name}” does not vary within any unit.")
-    independent(z, names)
+    independent(z, names, whole=x)
     text = (
         "Lags run across the borders of units, as in plm."
         if across_units
@@ -105,16 +107,15 @@ def _test(
     n, k = x.shape
     if lags < 1 or n - k - lags < 1:
         raise BadData(f"{lags} lags cannot be tested with {n} rows and {k} columns.")
-    e = y - x @ np.linalg.lstsq(x, y, rcond=None)[0]
-    if e @ e <= 1e-20 * (y @ y):
+    (e,) = left_over(x, y)
+    if np.abs(e).max() <= PART * np.abs(y).max():
         raise NotIdentified("The model fits perfectly: no residuals are left to correlate.")
     lagged = np.zeros((n, lags))
     for lag in range(1, lags + 1):
         lagged[lag:, lag - 1] = e[:-lag]
         if codes is not None:
             lagged[lag:, lag - 1] *= codes[lag:] == codes[:-lag]
-    wide = np.hstack([x, lagged])
-    left = e - wide @ np.linalg.lstsq(wide, e, rcond=None)[0]
+    (left,) = left_over(np.hstack([x, lagged]), e)
     full, short = float(left @ left), float(e @ e)
     if form == "F":
         df = n - k - lags
@@ -132,4 +133,4 @@ def _refuse_gaps(codes: Ints, when: Floats, labels: npt.NDArray[np.object_]) -> 
     for bad, what in ((same & (step == 0), "twice at"), (same & (step > 1), "with a gap after")):
         if bad.any():
             row = int(np.argmax(bad))
-            raise BadData(f"“{labels[codes[row]]}” occurs {what} time {when[row]:g}.")
+            raise BadData(f"“{labels[codes[row]]}” occurs {what} time {printed(when[row], 'g')}.")

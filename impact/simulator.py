@@ -100,8 +100,9 @@ def of_plan(
 def make(study: Study, *, seed: int, effects: Effects | None = None) -> dict[str, pd.DataFrame]:
     """All tables by name: children, referrals, assessments, plans, care, meetings, proceedings, sessions, site_months.
 
-    The same seed gives the same tables. A tenth of the children is older than `study.oldest`, so that the age rule has
-    something to do.
+    The same seed gives the same tables, where the study names its sites in the same order: no rows come in that could have
+    keys, and a site is drawn by its place in `study.sites`. A tenth of the children is older than `study.oldest`, so that
+    the age rule has something to do.
     """
     return _Maker(study, np.random.default_rng(seed), effects or Effects()).tables()
 

@@ -11,14 +11,13 @@ import numpy as np
 from impact.columns import Floats
 from impact.errors import BadData, NotIdentified
 from impact.estimate import Note
+from impact.ties import ROUNDING, TIE, levels
+from impact.information import EQUAL
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["Neighbour", "TrendMatch", "match_trends", "nearest_trends"]
-
-# Distances that differ by less than this are ties: rounded quarterly figures give equal ones up to the last digits.
-TIE = 1e-9
 
 
 @dataclass(frozen=True)
@@ -83,10 +82,12 @@ def nearest_trends(
         raise NotIdentified(f"No authority is left as a comparator of {treated}.")
     own = codes.index(treated)
     distances = np.sqrt(((change[pool] - change[own]) ** 2).mean(axis=1))
-    order = _order(distances, [codes[place] for place in pool])
-    ranked = [float(distances[place]) for place in order]
+    # Distances are in standard deviations. Rounded quarterly figures give equal ones up to the last digits.
+    tie = levels(distances, near=TIE).tolist()
+    order = sorted(range(len(pool)), key=lambda place: (tie[place], *_sortable(codes[pool[place]])))
+    ties = [tie[place] for place in order]
     neighbours = tuple(
-        Neighbour(codes[pool[place]], ranked[rank], rank + 1, _tied(ranked, rank))
+        Neighbour(codes[pool[place]], float(distances[place]), rank + 1, ties.count(tie[place]) > 1)
         for rank, place in enumerate(order[:k])
     )
     shown = [own, *(pool[place] for place in order[:k])]
@@ -97,7 +98,7 @@ def nearest_trends(
         tuple(series.columns),
         len(pool),
         left_out,
-        _notes(series.shape[1], len(pool), k, ranked),
+        _notes(series.shape[1], len(pool), k, ties),
     )
 
 
@@ -207,7 +208,7 @@ def _standardised(values: Floats, quarters: list[Hashable], rule: str) -> Floats
         raise NotIdentified("Fewer than two authorities have a complete series.")
     axis = 0 if rule == "quarter" else None
     centre, spread = base.mean(axis=axis), np.atleast_1d(base.std(axis=axis, ddof=1))
-    flat = spread <= 1e-12 * np.abs(base).max()
+    flat = spread <= ROUNDING * np.abs(base).max()
     if flat.any():
         where = f"in {quarters[int(np.argmax(flat))]} " if rule == "quarter" else ""
         raise NotIdentified(
@@ -216,28 +217,13 @@ def _standardised(values: Floats, quarters: list[Hashable], rule: str) -> Floats
     return np.asarray((values - centre) / spread, dtype=np.float64)
 
 
-def _order(distances: Floats, codes: list[Hashable]) -> list[int]:
-    """Places by distance; those within a tie of their predecessor by code."""
-    nearest = np.argsort(distances, kind="stable")
-    tie = np.concatenate([[0], np.cumsum(np.diff(distances[nearest]) > TIE)])
-    keyed = (
-        (t, _sortable(codes[place]), place) for t, place in zip(tie.tolist(), nearest.tolist(), strict=True)
-    )
-    return [place for _, _, place in sorted(keyed)]
-
-
-def _tied(ranked: list[float], rank: int) -> bool:
-    near = [ranked[place] for place in (rank - 1, rank + 1) if 0 <= place < len(ranked)]
-    return any(abs(other - ranked[rank]) <= TIE for other in near)
-
-
 def _sortable(code: Hashable) -> tuple[bool, float, str]:
     """Numbers by size and before words."""
     number = isinstance(code, int | float)
     return not number, float(code) if isinstance(code, int | float) else 0.0, str(code)
 
 
-def _notes(n_quarters: int, n_pool: int, k: int, ranked: list[float]) -> tuple[Note, ...]:
+def _notes(n_quarters: int, n_pool: int, k: int, ties: list[int]) -> tuple[Note, ...]:
     notes = [
         Note(
             "look_at_the_series",
@@ -253,7 +239,7 @@ def _notes(n_quarters: int, n_pool: int, k: int, ranked: list[float]) -> tuple[N
         )
     if n_pool < k:
         notes.append(Note("small_pool", f"{k} neighbours were asked for, but the pool has {n_pool}."))
-    elif n_pool > k and ranked[k] - ranked[k - 1] <= TIE:
+    elif n_pool > k and ties[k] == ties[k - 1]:
         notes.append(
             Note(
                 "tie_at_the_end", "The last neighbour is as near as the next, which was left out by its code."

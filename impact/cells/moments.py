@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from exports.digits import printed
 from impact.cells.records import Records, as_written, column, opened, unlike
 from impact.clusters import ClusterSums
 from impact.columns import Floats, Ints
 from impact.errors import BadData
+from impact.information import PART_SQUARED
 
 __all__ = ["CellSums", "cluster_cells", "cluster_sums", "cluster_sums_sql"]
 
@@ -240,7 +242,7 @@ def _spread(cells: Cells, terms: Sequence[str], kind: str) -> tuple[Floats, Floa
     mean = np.array([sum(cells[f"{kind}{i + 1}"]) / n for i in range(len(terms))])
     square = np.array([sum(cells[f"{kind}{i + 1}_{i + 1}"]) / n for i in range(len(terms))])
     variance = square - mean**2
-    return mean, np.sqrt(np.where(variance > 1e-12 * square, variance, 0.0))
+    return mean, np.sqrt(np.where(variance > PART_SQUARED * square, variance, 0.0))
 
 
 def _distinct(terms: Sequence[str], centres: Mapping[str, float], mean: Floats, spread: Floats) -> None:
@@ -248,7 +250,7 @@ def _distinct(terms: Sequence[str], centres: Mapping[str, float], mean: Floats, 
         size = abs(centres.get(name, 0.0) + mean[i])
         if spread[i] > 0 and size * np.finfo(np.float64).eps > BLURRED * spread[i]:
             raise BadData(
-                f"“{name}” varies too little beside its size, {size:.3g}: subtract a constant from it in the file."
+                f"“{name}” varies too little beside its size, {printed(size, '.3g')}: subtract a constant from it in the file."
             )
 
 

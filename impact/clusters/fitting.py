@@ -10,14 +10,12 @@ import numpy as np
 from impact.clusters.sums import ClusterSums
 from impact.columns import Floats
 from impact.errors import BadData, NotIdentified
+from impact.information import EQUAL, determined, inverted
+from impact.separation import listed
 
 __all__ = ["ClusterFit", "Target", "fit"]
 
 Target = str | Mapping[str, float]  # one column, or a weighted sum of columns
-
-COLLINEAR = (
-    1e-10  # 1 - R² of a column on the columns before it, below which it adds nothing that can be computed
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,14 +23,15 @@ class ClusterFit:
     """(Weighted) least squares of k columns over G clusters.
 
     `coefficients` (k,) are those of the sums, hence with centred columns the constant is the value at the centres;
-    `value` gives any coefficient as of the columns before centring. `bread` (k, k) is (X'WX)⁻¹ and `scores`
-    (G, k) are X_g'W(y - Xb).
+    `value` gives any coefficient as of the columns before centring. `bread` (k, k) is (X'WX)⁻¹, `scores`
+    (G, k) are X_g'W(y - Xb), and `sizes` (G, k) those of the numbers that the scores are differences of.
     """
 
     sums: ClusterSums
     coefficients: Floats
     bread: Floats
     scores: Floats
+    sizes: Floats
     residual_sum: float
 
     @property
@@ -67,6 +66,12 @@ class ClusterFit:
             raise BadData("The target asks for nothing: all its weights are zero.")
         return contrast
 
+    def along(self, a: Floats) -> Floats:
+        """a'X_g'We_g of each cluster, shape (G,); nil throughout where it is no more than the rounding of what it is made of,
+        as where the columns meet the outcome without error or clusters have nothing to say of a."""
+        part: Floats = self.scores @ a
+        return part if np.abs(part).max() > EQUAL * (self.sizes @ np.abs(a)).max() else np.zeros_like(part)
+
     def value(self, target: Target) -> float:
         """The estimate of a target."""
         shift = 0.0
@@ -88,34 +93,34 @@ def fit(sums: ClusterSums) -> ClusterFit:
             "There is only one cluster: nothing can be said about variation between clusters."
         )
     total, moment = sums.xx.sum(0), sums.xy.sum(0)
-    _refuse_collinear(total, sums.names)
+    _refuse_collinear(total, sums)
     if sums.n.sum() <= len(sums.names) + sums.absorbed:
         raise NotIdentified("The model has as many parameters as rows.")
-    scale = np.sqrt(np.diag(total))
-    bread = np.linalg.inv(total / np.outer(scale, scale)) / np.outer(scale, scale)
-    bread = (bread + bread.T) / 2
+    bread = inverted(total)
     b = bread @ moment
     b += bread @ (moment - total @ b)  # one step of refinement wins back the digits that the inverse lost
     scores = sums.xy - np.einsum("gij,j->gi", sums.xx, b)
+    sizes = np.abs(sums.xy) + np.einsum("gij,j->gi", np.abs(sums.xx), np.abs(b))
     residual = float(sums.yy.sum() - 2 * b @ moment + b @ total @ b)
-    return ClusterFit(sums, b, bread, scores, max(residual, 0.0))
+    if (np.abs(scores) <= EQUAL * sizes).all():  # the columns meet the outcome without error
+        scores, residual = np.zeros_like(scores), 0.0
+    return ClusterFit(sums, b, bread, scores, sizes, max(residual, 0.0))
 
 
-def _refuse_collinear(total: Floats, names: tuple[str, ...]) -> None:
-    """A Cholesky decomposition in the order given; the first column that stops it is named with its partners."""
-    size = np.diag(total)
+def _refuse_collinear(total: Floats, sums: ClusterSums) -> None:
+    """In the order given; the first column that those before it determine is named with its partners."""
+    size, names = np.diag(total), sums.names
     if (size <= 0).any():
         raise NotIdentified(f"“{names[int(np.argmax(size <= 0))]}” is zero in every row.")
     scale = np.sqrt(size)
-    scaled = total / np.outer(scale, scale)
-    left = scaled.copy()
-    for j in range(len(names)):
-        if left[j, j] < COLLINEAR:
-            parts = np.linalg.lstsq(scaled[:j, :j], scaled[:j, j], rcond=None)[0]
-            partners = [names[i] for i in np.flatnonzero(np.abs(parts) > 1e-6)]
-            shown = ", ".join(f"“{name}”" for name in partners[:5]) + (" …" if len(partners) > 5 else "")
-            raise NotIdentified(
-                f"“{names[j]}” is collinear with {shown}. Drop one of them; or, if it is a large number that "
-                "varies little, subtract its mean before the sums are made."
-            )
-        left[j + 1 :, j + 1 :] -= np.outer(left[j + 1 :, j], left[j, j + 1 :]) / left[j, j]
+    found = determined(
+        total / np.outer(scale, scale), np.ones(len(size)) if sums.whole is None else sums.whole / size
+    )
+    if found is not None:
+        place, parts = found
+        # Columns have unit length here; a constant beside columns centred from far away has a part that is rounding.
+        partners = [names[i] for i in np.flatnonzero(np.abs(parts) > 1e-4)]
+        raise NotIdentified(
+            f"“{names[place]}” is collinear with {listed(partners)}. Drop one of them; or, if it is a large number that "
+            "varies little, subtract its mean before the sums are made."
+        )

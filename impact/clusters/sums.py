@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from impact.columns import Floats, Ints, groups, matrix, numbers, same_length, weights
 from impact.errors import BadData, NotIdentified
+from impact.information import PART_SQUARED, alike
 
 __all__ = ["ClusterSums", "demeaned"]
 
@@ -40,7 +41,8 @@ class ClusterSums:
     `xx` (G, k, k) is X'WX, `xy` (G, k) X'Wy, `yy` (G,) y'Wy and `n` (G,) the number of rows. Where weights are not
     all one (`weighted`), CR2 also needs `xx_plain` X'X, `xy_plain` X'y and `xx_square` X'W²X; nothing else does.
     `centres` were subtracted from columns, by name, and `outcome_centre` from y before anything was squared;
-    `constant` names the column of ones that takes them up. `absorbed` counts the effects that `within` swept out.
+    `constant` names the column of ones that takes them up. `absorbed` counts the effects that `within` swept out, and
+    `whole` (k,) are the squares of the columns before that.
     """
 
     names: tuple[str, ...]
@@ -57,6 +59,7 @@ class ClusterSums:
     outcome_centre: float = 0.0
     constant: str | None = None
     absorbed: int = 0
+    whole: Floats | None = None
 
     def __post_init__(self) -> None:
         g, k = len(self.labels), len(self.names)
@@ -209,7 +212,7 @@ class ClusterSums:
         keep = np.flatnonzero(np.arange(len(self.names)) != one)
         size, sx, sy = self.xx[:, one, one], self.xx[:, one, :], self.xy[:, one]
         xx = self.xx - sx[:, :, None] * sx[:, None, :] / size[:, None, None]
-        gone = np.einsum("gjj->j", xx) <= 1e-12 * np.einsum("gjj->j", self.xx)
+        gone = np.einsum("gjj->j", xx) <= PART_SQUARED * np.einsum("gjj->j", self.xx)
         for place in keep[gone[keep]]:
             raise NotIdentified(
                 f"“{self.names[place]}” does not vary within any cluster: the cluster effects absorb it."
@@ -227,6 +230,7 @@ class ClusterSums:
             outcome_centre=0.0,
             constant=None,
             absorbed=len(self.labels),
+            whole=np.einsum("gjj->j", self.xx)[keep],
         )
 
     def chosen(self, names: Sequence[str]) -> ClusterSums:
@@ -254,6 +258,7 @@ class ClusterSums:
             xx_plain=applied(block, self.xx_plain),
             xy_plain=applied(row, self.xy_plain),
             xx_square=applied(block, self.xx_square),
+            whole=None if self.whole is None else row(self.whole[None])[0],
             centres={name: value for name, value in self.centres.items() if name in names},
             constant=self.constant if self.constant in names else None,
         )
@@ -267,7 +272,7 @@ class ClusterSums:
 def _centre(column: Floats) -> float:
     """The mean, where the column lies so far from zero that squares would lose digits; otherwise 0."""
     mean, spread = float(column.mean()), float(column.std())
-    return mean if spread > 0 and abs(mean) > FAR_FROM_ZERO * spread else 0.0
+    return mean if not alike(column) and abs(mean) > FAR_FROM_ZERO * spread else 0.0
 
 
 def _moments(y: Floats, x: Floats, w: Floats, bounds: Ints, weighted: bool) -> dict[str, Any]:

@@ -9,15 +9,17 @@ from typing import Literal
 
 import numpy as np
 
+from exports.digits import printed
 from impact.clusters.fitting import ClusterFit, Target
 from impact.columns import Floats
 from impact.errors import BadData, NotIdentified
 from impact.estimate import Estimate, student
+from impact.information import EQUAL, PART_SQUARED, undetermined
 
 __all__ = ["WaldTest", "cr2", "crv1", "cv3", "joint", "title", "without_each"]
 
 NOTHING = (
-    1e-10  # an eigenvalue of I - H_gg that counts as zero, as in clubSandwich a few digits above rounding
+    1e-8  # an eigenvalue of I - H_gg that counts as zero: half way between rounding and one row in a hundred
 )
 
 
@@ -37,7 +39,7 @@ def title(target: Target) -> str:
         return target
     if isinstance(target, Mapping) and len(target) == 1 and next(iter(target.values())) == 1:
         return next(iter(target))
-    return " + ".join(f"{weight:g} {name}" for name, weight in target.items())
+    return " + ".join(f"{printed(weight, 'g')} {name}" for name, weight in target.items())
 
 
 def crv1(
@@ -59,7 +61,7 @@ def crv1(
     g, n = fitted.n_clusters, fitted.n_rows
     k = fitted.n_parameters if n_parameters is None else n_parameters
     c = g / (g - 1) * ((n - 1) / (n - k) if factor == "stata" else 1.0)
-    part = fitted.scores @ (fitted.bread @ fitted.direction(target))
+    part = fitted.along(fitted.bread @ fitted.direction(target))
     return student(title(target), fitted.value(target), float(np.sqrt(c * part @ part)), g - 1, level=level)
 
 
@@ -88,7 +90,10 @@ def cr2(fitted: ClusterFit, target: Target, *, level: float = 0.95) -> Estimate:
         plain[place], heavy[place] = root[:, :k].T @ t, root[:, -k:].T @ t
     cross = heavy @ bread @ plain.T
     q = np.diag(own) - cross - cross.T + plain @ bread @ middle @ bread @ plain.T
-    df = float(np.trace(q) ** 2 / (q**2).sum()) if (q**2).sum() > 0 else float("nan")
+    if not fitted.along(a).any():
+        variance = 0.0
+    is_told = np.trace(q) > EQUAL * (a @ middle @ a)
+    df = float(np.trace(q) ** 2 / (q**2).sum()) if is_told else float("nan")
     return student(title(target), fitted.value(target), float(np.sqrt(variance)), df, level=level)
 
 
@@ -133,7 +138,7 @@ def cv3(
             )
     g = fitted.n_clusters
     middle = float(fitted.direction(target) @ fitted.coefficients) if centre == "estimate" else left.mean()
-    error = float(np.sqrt((g - 1) / g * ((left - middle) ** 2).sum()))
+    error = float(np.sqrt((g - 1) / g * ((left - middle) ** 2).sum())) if fitted.scores.any() else 0.0
     return student(title(target), fitted.value(target), error, g - 1, level=level)
 
 
@@ -147,7 +152,7 @@ def without_each(fitted: ClusterFit, target: Target) -> Floats:
     for place in range(fitted.n_clusters):
         rest = total - sums.xx[place] / np.outer(scale, scale)
         right = moment - sums.xy[place] / scale
-        full = np.diag(rest) > NOTHING  # columns that only this cluster filled are dropped
+        full = np.diag(rest) > PART_SQUARED  # columns that only this cluster filled are dropped
         if (contrast[~full] == 0).all():
             found[place] = _solved(rest[np.ix_(full, full)], right[full], contrast[full])
     return found
@@ -155,16 +160,14 @@ def without_each(fitted: ClusterFit, target: Target) -> Floats:
 
 def _solved(a: Floats, right: Floats, contrast: Floats) -> float:
     """contrast'A⁻¹right; where A is singular, the same of any solution, or NaN where solutions disagree."""
-    try:
-        lower = np.linalg.cholesky(a)
-        if np.diag(lower).min() > 1e-5:
-            return float(contrast @ np.linalg.solve(a, right))
-    except np.linalg.LinAlgError:
-        pass
+    # With so little on the diagonal the decomposition always exists, and its least pivot tells a singular A by far.
+    lower = np.linalg.cholesky(a + 0.1 * PART_SQUARED * np.eye(len(a)))
+    if np.diag(lower).min() ** 2 > 100 * PART_SQUARED:
+        return float(contrast @ np.linalg.solve(a, right))
     values, vectors = np.linalg.eigh(a)
-    vectors, values = vectors[:, values > NOTHING], values[values > NOTHING]
+    vectors, values = vectors[:, values > PART_SQUARED], values[values > PART_SQUARED]
     inside = vectors.T @ contrast
-    if np.linalg.norm(contrast - vectors @ inside) > 1e-6 * np.linalg.norm(contrast):
+    if np.linalg.norm(contrast - vectors @ inside) > 1e-5 * np.linalg.norm(contrast):
         return float("nan")
     return float(inside @ ((vectors.T @ right) / values))
 
@@ -179,9 +182,9 @@ def joint(fitted: ClusterFit, targets: Sequence[Target], *, n_parameters: int | 
     g, n, q = fitted.n_clusters, fitted.n_rows, len(targets)
     k = fitted.n_parameters if n_parameters is None else n_parameters
     contrasts = np.array([fitted.direction(target) for target in targets])
-    parts = fitted.scores @ fitted.bread @ contrasts.T
+    parts = np.column_stack([fitted.along(fitted.bread @ c) for c in contrasts]) if q else np.empty((g, 0))
     v = parts.T @ parts * g / (g - 1) * (n - 1) / (n - k)
-    if q == 0 or np.linalg.matrix_rank(v, hermitian=True) < q:
+    if not 0 < q < g or undetermined(v, PART_SQUARED) is not None:
         raise NotIdentified(f"{q} coefficients cannot be tested together with {g} clusters.")
     b = np.array([fitted.value(target) for target in targets])
     f = float(b @ np.linalg.solve(v, b)) / q

@@ -9,15 +9,16 @@ from typing import Literal
 
 import numpy as np
 
+from exports.digits import printed
 from impact.clusters.fitting import ClusterFit, Target
 from impact.clusters.variances import title
 from impact.columns import Floats
 from impact.errors import BadData, NotIdentified
 from impact.estimate import Note
+from impact.ties import ROUNDING, TIE
 
 __all__ = ["WildTest", "wild_bootstrap"]
 
-TIES = 1e-9  # relative; a draw as extreme as the data but for rounding counts as extreme
 WEBB = np.sqrt([0.5, 1.0, 1.5])
 ENUMERABLE = 12  # 2¹² sign changes take milliseconds
 
@@ -60,9 +61,10 @@ def wild_bootstrap(
 
     v_g is ±1 (Rademacher), or one of Webb's six points ±√½, ±1, ±√1½. With up to 12 clusters all 2^G sign changes are
     enumerated, the data themselves among them, so that the p-value has no simulation error: p = count/2^G, floor
-    2/2^G. Otherwise `n_draws` are drawn from `seed` and p = (1 + count)/(1 + draws). Ties within 1e-9 count as extreme:
-    rounding otherwise drops some (.0488 where .0508 is exact), and so does a draw without variance. The interval
-    inverts the test, searching outwards from the estimate. Source: Cameron, Gelbach and Miller 2008,
+    2/2^G. Otherwise `n_draws` are drawn from `seed` and p = (1 + count)/(1 + draws); each cluster has its own numbers, by its
+    place among the sorted labels, so that the order of rows changes nothing. Ties within 1e-9 count as extreme: rounding
+    otherwise drops some (.0488 where .0508 is exact). So does a draw without variance, told by 1e-12 of the data's own. The
+    interval inverts the test, searching outwards from the estimate. Source: Cameron, Gelbach and Miller 2008,
     doi:10.1162/rest.90.3.414; MacKinnon, Nielsen and Webb 2023, doi:10.1002/jae.2969 (from sums); Webb 2023,
     doi:10.1111/caje.12661. Checked against a loop over rows with every change of signs.
 
@@ -102,6 +104,7 @@ class _Curves:
     q1: Floats
     q2: Floats
     observed: float
+    moving: float
 
     @classmethod
     def of(cls, fitted: ClusterFit, a: Floats, own: float, draws: Floats, observed: float) -> _Curves:
@@ -117,11 +120,16 @@ class _Curves:
             q0 += still**2
             q1 += still * slope
             q2 += slope**2
-        return cls(parts[0] @ draws, parts[1] @ draws, q0, q1, q2, observed)
+        return cls(parts[0] @ draws, parts[1] @ draws, q0, q1, q2, observed, float(parts[1] @ parts[1]))
 
     def n_extreme(self, delta: float) -> int:
         top, variance = self.top + delta * self.tilt, self.q0 + 2 * delta * self.q1 + delta**2 * self.q2
-        return int((top**2 >= delta**2 / self.observed * (1 - TIES) ** 2 * variance).sum())
+        # What cancels in the three parts of the variance leaves rounding of the size of what went in.
+        own = (np.sqrt(self.observed) + abs(delta) * np.sqrt(self.moving)) ** 2
+        # In units of t: where the effect is nil, its t is rounding too, and a draw of nil ties with it.
+        limit = abs(delta) / np.sqrt(self.observed) * (1 - TIE) - TIE
+        extreme = np.abs(top) >= limit * np.sqrt(np.maximum(variance, 0.0))
+        return int((extreme | (variance <= ROUNDING * own)).sum())
 
 
 def _draws(g: int, kind: str, n_draws: int, seed: int, is_exact: bool) -> Floats:
@@ -152,5 +160,5 @@ def _end(p_at: Callable[[float], float], value: float, step: float, alpha: float
 def _notes(floor: float) -> tuple[Note, ...]:
     if floor < 0.05:
         return ()
-    text = f"With so few clusters the bootstrap p-value cannot fall below {floor:.4f}: it can never reject at 5%."
+    text = f"With so few clusters the bootstrap p-value cannot fall below {printed(floor, '.4f')}: it can never reject at 5%."
     return (Note("wild_floor", text),)

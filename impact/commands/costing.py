@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from exports.digits import printed
 from impact.commands import printing
 from impact.commands.printing import say
 
@@ -71,7 +72,9 @@ def _print(
     for plan, one in zip(file.benefits, benefits, strict=True):
         whole = one.unconditional
         money = [_pounds(value) for value in (whole.value, whole.low, whole.high, one.where_significant)]
-        lines.append((plan.outcome, f"{one.cases_avoided_per_year:,.1f}", *money, f"{whole.p_value:.4f}"))
+        lines.append(
+            (plan.outcome, printed(one.cases_avoided_per_year, ",.1f"), *money, printed(whole.p_value, ".4f"))
+        )
     printing.table(header, lines)
     say()
     printing.table(
@@ -85,9 +88,9 @@ def _print(
 
 
 def _appraised(one: Appraisal) -> tuple[str, ...]:
-    ratio = "–" if one.benefit_cost_ratio is None else f"{one.benefit_cost_ratio:.3f}"
+    ratio = "–" if one.benefit_cost_ratio is None else printed(one.benefit_cost_ratio, ".3f")
     return (*(_pounds(v) for v in (one.present_cost, one.present_benefit, one.net_present_value)), ratio)
 
 
 def _pounds(value: float) -> str:
-    return f"-£{-value:,.0f}" if value < 0 else f"£{value:,.0f}"
+    return f"-£{printed(-value, ',.0f')}" if value < 0 else f"£{printed(value, ',.0f')}"

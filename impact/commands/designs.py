@@ -9,6 +9,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
+from exports.digits import printed
 from impact.commands import printing
 from impact.commands.printing import finite, number, say
 from impact.errors import BadData, NotIdentified
@@ -167,9 +168,13 @@ def _print_wedge(found: WedgePower, readings: list[dict[str, Any]]) -> None:
     rows = []
     for row in readings:
         line = [row["reading"] + (" (taken)" if row["is_taken"] else "")]
-        line += [f"{row[key]:.6f}" for key in ("smallest_increase", "smallest_decrease")]
+        line += [printed(row[key], ".6f") for key in ("smallest_increase", "smallest_decrease")]
         if found.effect is not None:
-            line += [f"{row['power']:.4f}", number(row["cell_size_needed"]), number(row["copies_needed"])]
+            line += [
+                printed(row["power"], ".4f"),
+                number(row["cell_size_needed"]),
+                number(row["copies_needed"]),
+            ]
         rows.append(line)
     printing.table(header, rows)
     say()
@@ -232,10 +237,10 @@ def _ends(chosen: argparse.Namespace) -> list[dict[str, Any]]:
 
 def _did_row(row: dict[str, Any], has_effect: bool) -> list[str]:
     design: DidPower = row["design"]
-    line = [design.label, number(design.autocorrelation), f"{design.minimum_d:.4f}"]
-    line.append("–" if math.isnan(design.minimum_points) else f"{100 * design.minimum_points:.2f}")
+    line = [design.label, number(design.autocorrelation), printed(design.minimum_d, ".4f")]
+    line.append("–" if math.isnan(design.minimum_points) else printed(100 * design.minimum_points, ".2f"))
     if has_effect:
-        line += [f"{row['power']:.4f}", number(row["cell_size_needed"])]
+        line += [printed(row["power"], ".4f"), number(row["cell_size_needed"])]
     return line
 
 

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from exports.digits import printed
 from impact.commands import printing
 from impact.commands.printing import number, say
 from impact.errors import BadData
@@ -97,7 +98,7 @@ def _estimate(chosen: argparse.Namespace) -> int:
 def _print(found: Analysis, smallest: int) -> None:
     n = f"below {smallest}" if found.n_rows.n is None else f"{found.n_rows.n:,}"
     say(f"{found.model} of “{found.outcome}” on {n} rows in {found.n_clusters} sites.\n")
-    level = f"{100 * found.results[0].level:g}% from"
+    level = f"{printed(100 * found.results[0].level, 'g')}% from"
     header = ("estimate", "unit", "value", "standard error", "df", level, "to", "p")
     printing.table(header, [_row(result) for result in found.results])
     if found.diagnostics:
@@ -133,7 +134,9 @@ def _bacon(chosen: argparse.Namespace) -> int:
     say(
         f"Two-way fixed effects: {number(found.twfe)}, the weighted mean of {len(found.comparisons)} comparisons.\n"
     )
-    kinds = [(kind.replace("_", " "), f"{w:.5f}", number(mean)) for kind, (w, mean) in found.by_kind.items()]
+    kinds = [
+        (kind.replace("_", " "), printed(w, ".5f"), number(mean)) for kind, (w, mean) in found.by_kind.items()
+    ]
     printing.table(("kind", "weight", "mean estimate"), kinds)
     say()
     printing.table(
@@ -143,7 +146,7 @@ def _bacon(chosen: argparse.Namespace) -> int:
                 one.kind.replace("_", " "),
                 _when(one.treated),
                 _when(one.control),
-                f"{one.weight:.5f}",
+                printed(one.weight, ".5f"),
                 number(one.estimate),
             )
             for one in found.comparisons
@@ -154,7 +157,7 @@ def _bacon(chosen: argparse.Namespace) -> int:
 
 
 def _when(first: float) -> str:
-    return "never treated" if first == float("inf") else f"{first:g}"
+    return "never treated" if first == float("inf") else printed(first, "g")
 
 
 def _frame(path: Path, columns: list[str]) -> pd.DataFrame:

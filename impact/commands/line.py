@@ -1,6 +1,7 @@
 """The command `impact`: which words it knows, and how errors become one plain sentence and an exit code.
 
-0: done. 1: an analysis of the plan failed and stands in the bundle with its reason. 2: something has to be mended first.
+0: done. 1: an analysis of the plan failed and stands in the bundle with its reason, or two bundles do not agree. 2: something
+has to be mended first.
 """
 
 from __future__ import annotations
@@ -13,13 +14,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from impact.commands import costing, designs, estimates, neighbours, plan_files, pooled
+from impact.commands import comparing, costing, designs, estimates, neighbours, plan_files, pooled
 from impact.errors import ImpactError
 
 __all__ = ["main"]
 
 COMMANDS = (
-    "run", "check", "simulate", "power", "randomise", "match", "estimate", "bacon", "pool", "costs",
+    "run", "check", "simulate", "compare", "power", "randomise", "match", "estimate", "bacon", "pool", "costs",
 )  # fmt: skip
 
 
@@ -70,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=_version())
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for family in (plan_files, designs, neighbours, estimates, pooled, costing):
+    for family in (plan_files, comparing, designs, neighbours, estimates, pooled, costing):
         family.add(commands)
     return parser
 

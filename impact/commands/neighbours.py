@@ -8,6 +8,7 @@ from collections.abc import Hashable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from exports.digits import printed
 from impact.commands import printing
 from impact.errors import BadData
 
@@ -151,7 +152,10 @@ def _draw(path: Path, found: tuple[TrendMatch, ...], listed: Table) -> None:
 
     blocks: list[Block] = []
     for one in found:
-        own = [(f"{near.rank}. {near.code} ({near.distance:.3f})", near.code) for near in one.neighbours]
+        own = [
+            (f"{near.rank}. {near.code} ({printed(near.distance, '.3f')})", near.code)
+            for near in one.neighbours
+        ]
         plot = plots.small_multiples(
             [str(quarter) for quarter in one.quarters],
             (str(one.treated), one.standardised[one.treated]),

@@ -61,6 +61,7 @@ def _run(chosen: argparse.Namespace) -> int:
         chosen.report.write_bytes(_report(bundle, chosen.report.suffix.lower()))
     _print_bundle(bundle)
     say(f"\nBundle {bundle.sha256} in {chosen.out}.")
+    say(f"Id {bundle.id}: the same plan, data, seed and software give it on every machine.")
     return 1 if any(analysis.failed for analysis in bundle.analyses) else 0
 
 

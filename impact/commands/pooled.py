@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from exports.digits import printed
 from impact.commands import printing
 from impact.commands.printing import number, say
 from impact.errors import BadData
@@ -120,7 +121,7 @@ def _print(found: Pooled, how: str) -> None:
         "estimate",
         "value",
         "standard error",
-        f"{100 * found.estimate.level:g}% from",
+        f"{printed(100 * found.estimate.level, 'g')}% from",
         "to",
         "p",
         "weight",

@@ -13,6 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from exports.digits import printed, snapped
+
 if TYPE_CHECKING:
     from exports.table import Block, Table
 
@@ -32,10 +34,11 @@ def say(text: str = "") -> None:
 
 
 def number(value: float | None) -> str:
-    """Six significant digits; a dash where there is no number."""
+    """Six significant digits, whole numbers in full; a dash where there is no number."""
     if value is None or math.isnan(value):
         return "–"
-    return f"{value:,.0f}" if float(value).is_integer() and abs(value) < 1e15 else f"{value:.6g}"
+    value = snapped(value)  # before it is asked whether it is whole, too
+    return printed(value, ",.0f" if float(value).is_integer() and abs(value) < 1e15 else ".6g")
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -57,7 +60,7 @@ def notes(found: Iterable[Remarkable], *, heading: str = "Read beside it:") -> N
 
 
 def as_json(value: Any) -> None:
-    """The same as JSON: what is not finite is null."""
+    """The same as JSON: numbers to twelve digits, as in a bundle, and what is not finite is null."""
     say(json.dumps(plain(value), indent=1, ensure_ascii=False, allow_nan=False))
 
 
@@ -72,7 +75,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, dt.date):
         return value.isoformat()
     if isinstance(value, float):
-        return value if math.isfinite(value) else None
+        return snapped(value) if math.isfinite(value) else None
     return value
 
 

@@ -13,6 +13,8 @@ import numpy.typing as npt
 from impact.columns import Floats, Ints, named, numbers, same_length
 from impact.errors import BadData, NotIdentified
 from impact.estimate import Estimate, Note, normal, student
+from impact.keys import order
+from impact.ties import ROUNDING, TIE, is_nil, levels, reaches, size_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,6 +49,7 @@ def impute(
     names: Sequence[str],
     *,
     seed: int | np.random.Generator,
+    keys: Sequence[str] = (),
     n_imputations: int = 5,
     n_rounds: int = 10,
     n_donors: int = 5,
@@ -55,17 +58,21 @@ def impute(
 
     For each incomplete column in turn, regress it on the others, draw σ² and β from their posterior, and copy the value of one
     of the `n_donors` complete rows whose fitted value (at the estimate) is nearest to that of the row (at the draw); where
-    more rows than that are equally near, of any of those. Words are scored by the first canonical variate of
+    more rows than that are equally near (see `impact.ties`), of any of those. Words are scored by the first canonical variate of
     their dummies on the predictors. So every imputed value occurs in the data. Sources: van Buuren (2018), Flexible
     Imputation of Missing Data, algorithm 3.3 and section 4.5; van Buuren and Groothuis-Oudshoorn (2011), JSS 45(3),
     doi:10.18637/jss.v045.i03. Checked by simulation, and against statsmodels 0.15 `MICEData`.
 
     `names` are all columns of the analysis, the outcome included: leaving it out biases effects towards zero. Rows without
-    an outcome are left out before. Valid where gaps depend on observed values only (missing at random). The same seed
-    gives the same frames. Raises BadData for infinite numbers or fewer than two imputations, NotIdentified for a
-    column of fewer than ten values and where no column has a gap.
+    an outcome are left out before. Valid where gaps depend on observed values only (missing at random). The same seed gives
+    the same frames. `keys` are columns that together name a row, such as child and term: draws then hang on their order, and
+    neither the order of the rows nor that of `names` changes what a row is given. Without keys draws hang on the position of
+    a row, and the same rows in another order are given other values. Raises BadData for infinite numbers, fewer than two
+    imputations, and keys that are missing or name two rows; NotIdentified for a column of fewer than ten values and where no
+    column has a gap.
     """
-    columns = {name: named(frame, name) for name in names}
+    place = order(frame, keys) if keys else np.arange(len(frame))
+    columns = {name: named(frame, name).iloc[place] for name in sorted(names)}
     gaps = {name: column.isna().to_numpy() for name, column in columns.items() if column.isna().any()}
     if not gaps:
         raise NotIdentified("No column has a gap, so there is nothing to impute.")
@@ -78,8 +85,8 @@ def impute(
         places = _chain(coded, gaps, rng, n_rounds, n_donors)
         filled = frame.copy()
         for name, (rows, donors) in places.items():
-            values = columns[name].array.copy()
-            values[rows] = values.take(donors)
+            values = frame[name].array.copy()
+            values[place[rows]] = values.take(place[donors])
             filled[name] = values
         frames.append(filled)
     notes = (
@@ -168,10 +175,10 @@ def _chain(
     for name, gap in gaps.items():
         current[name][gap] = current[name][donors[name]]
     # Fewest gaps first, so that the others are predicted from more.
-    order = sorted(gaps, key=lambda name: int(gaps[name].sum()))
+    turns = sorted(gaps, key=lambda name: int(gaps[name].sum()))
     # With one incomplete column there is no chain: every round would draw from the same distribution.
-    for _ in range(n_rounds if len(order) > 1 else 1):
-        for name in order:
+    for _ in range(n_rounds if len(turns) > 1 else 1):
+        for name in turns:
             gap = gaps[name]
             others = [_columns(current[o], coded[o][1]) for o in current if o != name]
             x = np.column_stack([np.ones(len(gap)), *others])
@@ -185,23 +192,31 @@ def _chain(
 
 def _columns(values: Floats, is_words: bool) -> Floats:
     if not is_words:
-        spread = values.std()
-        return np.asarray((values - values.mean()) / (spread if spread > 0 else 1.0))[:, None]
+        # A column that varies by its rounding alone says nothing, and must not be blown up to say it.
+        centred, spread = values - values.mean(), float(values.std())
+        is_constant = spread <= ROUNDING * size_of(values)
+        return np.asarray(np.zeros(len(values)) if is_constant else centred / spread)[:, None]
     codes = values.astype(np.int64)
     return np.eye(int(codes.max()) + 1)[codes][:, 1:]
 
 
 def _ranked(codes: Floats, x: Floats) -> Floats:
-    """A score for each category: the first canonical variate of the dummies on the predictors; 0 for the last."""
+    """A score for each category: the first canonical variate of the dummies on the predictors; 0 for the last.
+
+    A variate has no sign of its own: the category furthest from the last one (the first of those as far) is above it.
+    """
     n = int(codes.max())
     if n == 0:
         return np.zeros(1)
     dummies = np.eye(n + 1)[codes.astype(np.int64)][:, :n]
     centred, predictors = dummies - dummies.mean(axis=0), x[:, 1:] - x[:, 1:].mean(axis=0)
-    between = centred.T @ predictors @ np.linalg.lstsq(predictors, centred, rcond=None)[0]
+    # A predictor that others determine leaves a singular value of rounding, whose direction would be arbitrary.
+    between = centred.T @ predictors @ np.linalg.lstsq(predictors, centred, rcond=TIE)[0]
     root = np.linalg.inv(np.linalg.cholesky(centred.T @ centred))
     _, axes = np.linalg.eigh(root @ (between + between.T) @ root.T)
-    return np.append(root.T @ axes[:, -1], 0.0)
+    score = root.T @ axes[:, -1]
+    far = np.abs(score)
+    return np.append(score * np.sign(score[np.argmax(reaches(far, float(far.max())))]), 0.0)
 
 
 def _matched(
@@ -215,19 +230,27 @@ def _matched(
     # A column that is nil in all complete rows says nothing of them; its coefficient is nil too.
     empty = np.flatnonzero(cross.diagonal() == 0)
     cross[empty, empty] = 1.0
+    # Only the order of predictions matters; about their mean they have all their digits.
+    y = y - y[seen].mean()
     b = np.linalg.solve(cross, x[seen].T @ y[seen])
     left = y[seen] - x[seen] @ b
     sigma = math.sqrt(float(left @ left) / rng.chisquare(max(1, len(seen) - len(b))))
     drawn = b + sigma * np.linalg.solve(np.linalg.cholesky(cross).T, rng.normal(size=len(b)))
     fitted, target = x[seen] @ b, x[gap] @ drawn
-    unit = float(fitted.std()) or 1.0
-    fitted, target = np.round(fitted / unit, 9), target / unit
-    order = np.argsort(fitted, kind="stable")
-    fitted, n = fitted[order], len(seen)
-    width, k = min(2 * n_donors, n), min(n_donors, n)
-    start = np.clip(np.searchsorted(fitted, target) - n_donors, 0, n - width)
+    spread, whole = float(fitted.std()), float(y[seen].std())
+    unit = (whole or 1.0) if is_nil(spread, size=whole) else spread
+    fitted, target = fitted / unit, target / unit
+    # Equal predictions differ by rounding: each takes the value of the first of its level, and stays where it was shuffled to.
+    level = levels(fitted, near=TIE)
+    by_level = np.argsort(level, kind="stable")
+    fitted, level, n = fitted[by_level], level[by_level], len(seen)
+    fitted = np.minimum.reduceat(fitted, np.searchsorted(level, np.arange(level[-1] + 1)))[level]
+    # One more on each side than is needed, as rounding may move the place of a target that lies on a donor.
+    width, k = min(2 * n_donors + 2, n), min(n_donors, n)
+    start = np.clip(np.searchsorted(fitted, target) - n_donors - 1, 0, n - width)
     window = start[:, None] + np.arange(width)
-    nearest = np.argsort(np.abs(fitted[window] - target[:, None]), axis=1, kind="stable")
+    far = np.abs(fitted[window] - target[:, None])
+    nearest = np.argsort(levels(far, near=TIE), axis=1, kind="stable")
     rows = np.arange(len(target))
     chosen = window[rows, nearest[rows, rng.integers(0, k, len(target))]]
     # Where more rows than donors have the same prediction, all of them are donors.
@@ -235,4 +258,4 @@ def _matched(
     first, last = np.searchsorted(fitted, value, "left"), np.searchsorted(fitted, value, "right")
     among = first + np.floor(rng.random(len(target)) * (last - first)).astype(np.int64)
     chosen = np.where(last - first >= k, among, chosen)
-    return np.asarray(seen[order[chosen]], dtype=np.int64)
+    return np.asarray(seen[by_level[chosen]], dtype=np.int64)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from exports.digits import printed
 from impact.columns import Floats, groups, named
 from impact.covariates.recoded import Recoded
 from impact.errors import BadData
@@ -99,7 +100,7 @@ def ages(
         )
     if (years > oldest).any():
         row = int(np.argmax(years > oldest))
-        raise BadData(f"Row {row + 1} gives an age of {years[row]:.0f} years.")
+        raise BadData(f"Row {row + 1} gives an age of {printed(years[row], '.0f')} years.")
     years[before] = 0.0 if before_birth == "unborn" else np.nan
     notes = []
     if before.any():

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from impact.columns import Floats, Ints, groups, named, numbers, outcome_01
 from impact.errors import BadData, NotIdentified
 from impact.estimate import Note
+from impact.information import PART, left_over
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -163,8 +164,8 @@ def absorbed_by_effects(
     base, kept, gone = rows[:, :width], {}, []
     for place, (name, values) in enumerate(candidates.items()):
         column = rows[:, width + place]
-        left = column - base @ np.linalg.lstsq(base, column, rcond=None)[0]
-        if left @ left <= 1e-18 * max(float(column @ column), 1e-300):
+        (left,) = left_over(base, column)
+        if np.abs(left).max() <= PART * np.abs(column).max():
             gone.append(name)
             continue
         kept[name] = values

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from impact.cells import cluster_cells, repeated
@@ -61,6 +62,7 @@ def effect_in_files(
     import pandas as pd
 
     frame = pd.DataFrame(found.cells)  # a row for each kind of row, by which a design can be judged
+    columns = replace(columns, person=None)  # asked above, of the rows
     d = treatment(frame, columns)
     refuse_few(frame, columns, d)
     kept, absorbed = absorbed_by_effects(frame, columns, {name: posts(frame, columns) for name in post})

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from impact.columns import Floats, matrix, standardised
+from exports.digits import printed
+from impact.columns import Floats, matrix
 from impact.errors import BadData
 from impact.estimate import Estimate, Note, few_clusters, normal
 from impact.glmm.patterns import prepared
 from impact.glmm.search import Marginal, Maximum, maximum, pooled_logit
+from impact.information import Turned, inverted
 
 __all__ = ["LogitFit", "average_effect", "random_intercept_logit"]
 
@@ -21,7 +23,8 @@ __all__ = ["LogitFit", "average_effect", "random_intercept_logit"]
 @dataclass(frozen=True)
 class LogitFit:
     """A fitted model. `joint` (k + 1, k + 1) is the covariance of the coefficients and of `sd`, whose part is zero where
-    `is_boundary`: there the pooled logit fits as well, and `sd` is 0. `cluster_effects` are conditional modes in log-odds."""
+    `is_boundary`: there the pooled logit fits as well, and `sd` is 0. `cluster_effects` are conditional modes in log-odds.
+    `turned` holds the orthonormal columns in which the model was fitted, with its coefficients and `inner`, `joint` there."""
 
     names: tuple[str, ...]
     coefficients: Floats
@@ -39,6 +42,9 @@ class LogitFit:
     cluster_effects: Floats
     level: float
     notes: tuple[Note, ...]
+    turned: Turned
+    inner_coefficients: Floats
+    inner: Floats
 
     @property
     def covariance(self) -> Floats:
@@ -56,7 +62,8 @@ class LogitFit:
         if unknown:
             raise BadData(f"The model has no column “{unknown[0]}”.")
         c = np.array([parts.get(column, 0.0) for column in self.names])
-        error = math.sqrt(max(0.0, float(c @ self.covariance @ c)))
+        turned = c @ self.turned.back  # where the covariance has no digits to lose
+        error = math.sqrt(turned @ self.inner[:-1, :-1] @ turned)
         return normal(name, float(c @ self.coefficients), error, level=self.level)
 
 
@@ -83,20 +90,20 @@ def random_intercept_logit(
         raise BadData(f"The number of quadrature nodes must be 1 or more, not {nodes}.")
     data = prepared(outcome, x, cluster, names, trials)
     patterns, n_clusters, k = data.patterns, len(data.labels), data.patterns.x.shape[1]
-    scaled, back = standardised(patterns.x)
-    pooled, information, pooled_ll = pooled_logit(patterns, scaled, names)
-    model = Marginal(patterns, scaled, n_clusters, nodes)
+    turned, q = Turned.of(patterns.x, patterns.trials)
+    pooled, information, pooled_ll = pooled_logit(patterns, q, names)
+    model = Marginal(patterns, q, n_clusters, nodes)
     best = maximum(model, pooled, information, pooled_ll)
     is_boundary = best is None
     if best is None:
         joint = np.zeros((k + 1, k + 1))
-        joint[:k, :k] = np.linalg.inv(information)
+        joint[:k, :k] = inverted(information)
         best = Maximum(pooled, 0.0, -pooled_ll, joint)
     spread = np.eye(k + 1)
-    spread[:k, :k] = back
+    spread[:k, :k] = turned.back
     return LogitFit(
         names=tuple(names),
-        coefficients=back @ best.b,
+        coefficients=turned.back @ best.b,
         joint=spread @ best.joint @ spread.T,
         sd=best.sd,
         log_likelihood=data.constant - best.minus_ll,
@@ -111,6 +118,9 @@ def random_intercept_logit(
         cluster_effects=best.sd * model.modes,
         level=level,
         notes=few_clusters(n_clusters) + _notes(is_boundary, best.sd, nodes),
+        turned=turned,
+        inner_coefficients=best.b,
+        inner=best.joint,
     )
 
 
@@ -138,7 +148,8 @@ def average_effect(
     value, slope = 0.0, np.zeros(len(fit.names) + 1)
     points, mass = np.polynomial.hermite_e.hermegauss(20 if fit.sd > 0 else 1)
     for sign, x in ((1.0, x1), (-1.0, x0)):
-        eta, density = x @ fit.coefficients, np.zeros(len(x))
+        q = fit.turned(x)
+        eta, density = q @ fit.inner_coefficients, np.zeros(len(x))
         for u, m in zip(points, sign * mass / mass.sum(), strict=True):
             e = np.exp(-np.abs(eta + fit.sd * u))
             p = np.where(eta + fit.sd * u >= 0, 1.0, e) / (1 + e)
@@ -146,8 +157,8 @@ def average_effect(
             value += m * float(w @ p)
             slope[-1] += u * float(here.sum())
             density += here
-        slope[:-1] += x.T @ density
-    error = math.sqrt(max(0.0, float(slope @ fit.joint @ slope)))
+        slope[:-1] += q.T @ density
+    error = math.sqrt(slope @ fit.inner @ slope)
     return normal(name, 100 * value, 100 * error, level=fit.level)
 
 
@@ -159,8 +170,6 @@ def _notes(is_boundary: bool, sd: float, nodes: int) -> tuple[Note, ...]:
         )
         notes.append(Note("boundary", text))
     if nodes == 1 and sd > 1.5:
-        text = (
-            f"With a spread of {sd:.2f} between clusters Laplace is coarse. Use 20 quadrature nodes or more."
-        )
+        text = f"With a spread of {printed(sd, '.2f')} between clusters Laplace is coarse. Use 20 quadrature nodes or more."
         notes.append(Note("laplace_coarse", text))
     return tuple(notes)

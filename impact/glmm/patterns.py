@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from impact.columns import Floats, Ints, groups, independent, matrix, numbers, same_length
+from exports.digits import printed
+from impact.columns import Floats, Ints, groups, matrix, numbers, same_length
 from impact.errors import BadData, NotIdentified
+from impact.information import independent
 
 __all__ = ["Data", "Patterns", "collapse", "prepared"]
 
@@ -73,9 +75,11 @@ def prepared(
     if bad.any():
         row = int(np.argmax(bad))
         allowed = (
-            "0 or 1" if trials is None else f"a whole number from 0 to its trials ({n[row]:g}, at least 1)"
+            "0 or 1"
+            if trials is None
+            else f"a whole number from 0 to its trials ({printed(n[row], 'g')}, at least 1)"
         )
-        raise BadData(f"“outcome” must be {allowed}; row {row + 1} holds {y[row]:g}.")
+        raise BadData(f"“outcome” must be {allowed}; row {row + 1} holds {printed(y[row], 'g')}.")
     if len(labels) < 2:
         raise NotIdentified("All rows are in one cluster; a random intercept needs at least two.")
     if y.sum() in (0, n.sum()):

@@ -11,6 +11,8 @@ import numpy as np
 from impact.columns import Floats
 from impact.errors import NotIdentified
 from impact.glmm.patterns import Patterns
+from impact.information import PART, climb, inverted, standardised
+from impact.separation import listed, separating
 
 __all__ = ["Marginal", "Maximum", "maximum", "pooled_logit", "probability"]
 
@@ -24,50 +26,39 @@ def probability(eta: Floats) -> tuple[Floats, Floats]:
     return p, np.maximum(eta, 0) + np.log1p(e)
 
 
-def pooled_logit(data: Patterns, x: Floats, names: Sequence[str]) -> tuple[Floats, Floats, float]:
-    """Coefficients, information and log-likelihood (without constant) at sd = 0. Raises NotIdentified for separation."""
-    best = -math.inf
-    b: Floats = np.zeros(x.shape[1])
-    step: Floats = np.zeros(x.shape[1])
-    for _ in range(30):
-        p, soft = probability(x @ b)
-        value = float(data.events @ (x @ b) - data.trials @ soft)
-        if value < best - 1e-9 * abs(best):
-            step = step / 2
-            b = b - step
-            continue
-        best = max(best, value)
-        information = (x * (data.trials * p * (1 - p))[:, None]).T @ x
-        try:
-            step = np.asarray(
-                np.linalg.solve(information, x.T @ (data.events - data.trials * p)), dtype=np.float64
-            )
-        except np.linalg.LinAlgError:
-            break
-        b = b + step
-        if np.abs(step).max() < 1e-8:
-            return b, information, value
-    raise NotIdentified(_separation(data, x, step, names))
+def pooled_logit(data: Patterns, q: Floats, names: Sequence[str]) -> tuple[Floats, Floats, float]:
+    """Coefficients on the orthonormal columns q, information and log-likelihood (without constant) at sd = 0.
+
+    Raises NotIdentified for separation, naming columns.
+    """
+    y, n = data.events, data.trials
+
+    def at(b: Floats) -> tuple[float, Floats, Floats]:
+        eta = q @ b
+        p, soft = probability(eta)
+        other = np.exp(-soft)
+        # From the nearer tail, so that a small residual keeps its digits.
+        gradient = q.T @ (y * other - (n - y) * p)
+        return float(y @ eta - n @ soft), gradient[None], -(q * (n * p * other)[:, None]).T @ q
+
+    top = climb(
+        at,
+        np.zeros(q.shape[1]),
+        lambda step: float(np.abs(q @ step).max()),
+        refuse=lambda _: _refuse_separation(data, standardised(data.x)[0], names),
+    )
+    return top.p, top.information, top.value
 
 
-def _separation(data: Patterns, x: Floats, direction: Floats, names: Sequence[str]) -> str:
-    """Newton's last step runs along the direction in which the likelihood never stops growing: name what it consists of."""
-    largest = np.abs(direction).max()
-    if not (np.isfinite(largest) and largest > 0):
-        return "The coefficients have no finite estimate."
-    along = direction / largest
-    guilty = ", ".join(f"“{name}”" for name, part in zip(names, along, strict=True) if abs(part) > 0.01)
-    slope = x @ along
+def _refuse_separation(data: Patterns, x: Floats, names: Sequence[str]) -> None:
+    """A pattern without events likes its predictor to fall without end, one with nothing else to rise; others have a place."""
     never, always = data.events == 0, data.events == data.trials
-    wrong = (
-        (never & (slope > 0.01)) | (always & (slope < -0.01)) | (~never & ~always & (np.abs(slope) > 0.01))
-    )
-    if wrong.any():
-        return f"The coefficients of {guilty} have no finite estimate."
-    return (
-        f"{guilty} predict some outcomes without error (separation), so their coefficients have no finite estimate. "
-        "Leave such a column out or join categories."
-    )
+    guilty = separating(np.vstack([-x[never], x[always]]), names, level=x[~never & ~always])
+    if guilty:
+        raise NotIdentified(
+            f"{listed(guilty)} predict some outcomes without error (separation), so their coefficients have no finite "
+            "estimate. Leave such a column out or join categories."
+        )
 
 
 class Marginal:
@@ -164,7 +155,7 @@ class Maximum:
 def maximum(model: Marginal, start: Floats, information: Floats, pooled_ll: float) -> Maximum | None:
     """The interior maximum, or None where no sd above zero is likelier than the pooled logit."""
     k = len(start)
-    root = np.linalg.cholesky(np.linalg.inv(information))  # in these coordinates the curvature is about 1
+    root = np.linalg.cholesky(inverted(information))  # in these coordinates the curvature is about 1
 
     def objective(q: Floats) -> tuple[float, Floats]:
         sd = math.exp(q[-1])
@@ -185,7 +176,8 @@ def maximum(model: Marginal, start: Floats, information: Floats, pooled_ll: floa
         hessian = _hessian(objective, q)
         sizes, turns = np.linalg.eigh(hessian)
         step = -turns @ ((turns.T @ slope) / np.maximum(np.abs(sizes), 1e-8))
-        if sizes[0] > 0 and -slope @ step < 1e-9:  # twice the gain in log-likelihood that is left
+        # Curvatures of b are near one here, and that of log sd is four times a gain above 1e-7.
+        if sizes[0] > PART and -slope @ step < 1e-9:  # twice the gain in log-likelihood that is left
             break
         q = q + step / max(1.0, float(np.abs(step).max()))
     else:

@@ -9,14 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from impact.clusters import demeaned
-from impact.columns import Floats, Ints, groups, independent, matrix, outcome_01, same_length
+from impact.columns import Floats, Ints, groups, matrix, outcome_01, same_length
 from impact.errors import BadData, NotIdentified
 from impact.estimate import Estimate, Note, few_clusters, normal, student
-from impact.logits.separation import refuse_separation
+from impact.information import climb, independent, inverted, orthonormal, varying
+from impact.logits.refusing import refuse_separation
 
 __all__ = ["ConditionalFit", "conditional_logit"]
 
-STEPS = 50
+LARGEST = 700.0  # logarithm of the number of subsets of a stratum: e^700 is about what a double can hold
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +68,7 @@ def conditional_logit(
     Missing values are refused. Checked against survival::clogit (exact) and statsmodels ConditionalLogit.
 
     Raises NotIdentified for a covariate that never varies within a stratum, collinearity, separation, and no stratum
-    with both outcomes; BadData for strata so large that the sum overflows: use dummies in `logit` there.
+    with both outcomes; BadData for strata with more than e^700 subsets: use dummies in `logit` there.
     """
     y, x = outcome_01(outcome, "outcome"), matrix(covariates, names)
     codes, labels = groups(strata, "strata")
@@ -78,26 +79,35 @@ def conditional_logit(
         raise NotIdentified("No stratum holds both outcomes: a conditional logit has nothing to compare.")
     of_cluster = _cluster_of(clusters, codes, len(labels))
     keep = telling[codes]
+    whole = x[keep]
     x, y, codes = demeaned(x, codes)[keep], y[keep], codes[keep]
-    scale = np.sqrt((x**2).mean(axis=0))
-    for name, spread, original in zip(
-        names, scale, np.abs(matrix(covariates, names)).max(axis=0), strict=True
-    ):
-        if spread <= 1e-12 * original:
+    for name, varies in zip(names, varying(x, whole), strict=True):
+        if not varies:
             raise NotIdentified(f"“{name}” does not vary within any stratum that holds both outcomes.")
-    independent(x / scale, names)
-    batches = list(_batches(x / scale, y, codes))
-    b, log_likelihood, scores, information = _newton(batches, x / scale, y, codes, names)
-    inverse = np.linalg.inv(information)
+    independent(x, names, whole=whole)
+    scale = np.sqrt((x**2).mean(axis=0))
+    x = x / scale
+    q, turn = orthonormal(x)
+    batches = list(_batches(q, y, codes))
+    _refuse_large(batches)
+    top = climb(
+        lambda b: _likelihoods(batches, b),
+        np.zeros(len(scale)),
+        lambda step: float(np.abs(q @ step).max()),
+        refuse=lambda _: refuse_separation(_differences(x, y, codes), names),
+    )
+    inverse = inverted(top.information)
     covariance, n_clusters = inverse, None
     if of_cluster is not None:
         order = np.concatenate([batch.strata for batch in batches])
         _, place = np.unique(of_cluster[order], return_inverse=True)
         n_clusters = int(place.max()) + 1
-        sums = np.column_stack([np.bincount(place, column) for column in scores.T])
+        sums = np.column_stack([np.bincount(place, column) for column in top.scores.T])
         covariance = inverse @ (sums.T @ sums) @ inverse * n_clusters / (n_clusters - 1)
-    covariance = covariance / np.outer(scale, scale)
-    return _result(names, b / scale, covariance, log_likelihood, len(y), telling, n_clusters, level)
+    back = turn / scale[:, None]
+    return _result(
+        names, back @ top.p, back @ covariance @ back.T, top.value, len(y), telling, n_clusters, level
+    )
 
 
 def _result(
@@ -156,63 +166,48 @@ def _batches(x: Floats, y: Floats, codes: Ints) -> Iterator[_Batch]:
         yield _Batch(block, block[:, :d].sum(axis=1), d, labels[here])
 
 
-def _likelihood(batch: _Batch, b: Floats) -> tuple[float, Floats, Floats]:
-    """Log-likelihood, scores (strata, k) and information (k, k) of a batch; minus infinity where numbers over- or underflow.
+def _refuse_large(batches: list[_Batch]) -> None:
+    from scipy.special import gammaln  # keeps `import impact.logits` light
 
-    B_j is carried along with its first and second derivatives.
+    for batch in batches:
+        n, d = batch.x.shape[1], batch.n_cases
+        if float(gammaln(n + 1) - gammaln(d + 1) - gammaln(n - d + 1)) > LARGEST:
+            raise BadData(
+                f"Strata of {n} rows are too large for a conditional logit: use dummies in a logit."
+            )
+
+
+def _likelihoods(batches: list[_Batch], b: Floats) -> tuple[float, Floats, Floats]:
+    """Log-likelihood, scores (strata, k) in the order of the batches, and Hessian (k, k)."""
+    parts = [_likelihood(batch, b) for batch in batches]
+    value = float(sum(part[0] for part in parts))
+    return value, np.vstack([part[1] for part in parts]), -np.sum([part[2] for part in parts], axis=0)
+
+
+def _likelihood(batch: _Batch, b: Floats) -> tuple[float, Floats, Floats]:
+    """Log-likelihood, scores (strata, k) and information (k, k) of a batch.
+
+    log B_j is carried along with the mean and the covariance of Σ x over subsets of j rows so far. With π the share of those
+    that hold the latest row, mean and covariance are mixtures: nothing can over- or underflow, and no digits are lost.
     """
     s, n, k = batch.x.shape
     eta = batch.x @ b
-    shift = eta.max(axis=1)
-    w = np.exp(eta - shift[:, None])
     d = batch.n_cases
-    total, first, second = np.zeros((s, d + 1)), np.zeros((s, d + 1, k)), np.zeros((s, d + 1, k, k))
-    total[:, 0] = 1.0
-    for row in range(n):  # overflow is caught below
-        v, xr = w[:, row, None], batch.x[:, row]
-        grown = v[:, :, None] * (first[:, :-1] + total[:, :-1, None] * xr[:, None, :])
-        cross = first[:, :-1, :, None] * xr[:, None, None, :]
-        square = total[:, :-1, None, None] * (xr[:, :, None] * xr[:, None, :])[:, None]
-        second[:, 1:] += v[:, :, None, None] * (second[:, :-1] + cross + np.swapaxes(cross, 2, 3) + square)
-        first[:, 1:] += grown
-        total[:, 1:] += v * total[:, :-1]
-    if not np.isfinite(total[:, d]).all() or (total[:, d] <= 0).any():
-        return -np.inf, np.zeros((s, k)), np.zeros((k, k))
-    mean = first[:, d] / total[:, d, None]
-    spread = second[:, d] / total[:, d, None, None] - mean[:, :, None] * mean[:, None, :]
-    value = batch.of_cases @ b - d * shift - np.log(total[:, d])
-    return float(value.sum()), batch.of_cases - mean, spread.sum(axis=0)
-
-
-def _newton(
-    batches: list[_Batch], x: Floats, y: Floats, codes: Ints, names: Sequence[str]
-) -> tuple[Floats, float, Floats, Floats]:
-    b, step, last = np.zeros(x.shape[1]), np.zeros(x.shape[1]), -np.inf
-    for _ in range(STEPS):
-        with np.errstate(over="ignore", invalid="ignore"):
-            parts = [_likelihood(batch, b) for batch in batches]
-        value = sum(part[0] for part in parts)
-        if value == -np.inf and not b.any():
-            largest = max(batch.x.shape[1] for batch in batches)
-            raise BadData(
-                f"Strata of {largest} rows are too large for a conditional logit: use dummies in a logit."
-            )
-        if value == -np.inf or value < last - 1e-9 * abs(last):
-            step = step / 2
-            b = b - step
-            continue
-        scores, information = np.vstack([part[1] for part in parts]), sum(part[2] for part in parts)
-        gradient = scores.sum(axis=0)
-        if np.linalg.cond(information) > 1e13:
-            break
-        step = np.linalg.solve(information, gradient)
-        if gradient @ step < 1e-16 * max(1.0, abs(value)):
-            if np.abs(x @ b).max() > 10:
-                refuse_separation(_differences(x, y, codes), names)
-            return b, value, scores, np.asarray(information)
-        last, b = value, b + step
-    refuse_separation(_differences(x, y, codes), names)
-    raise NotIdentified(f"The conditional logit did not settle in {STEPS} steps.")
+    total, mean, spread = np.full((s, d + 1), -np.inf), np.zeros((s, d + 1, k)), np.zeros((s, d + 1, k, k))
+    total[:, 0] = 0.0
+    for row in range(n):
+        last = min(d, row + 1)  # of more rows than there have been there is no subset
+        taken = eta[:, row, None] + total[:, :last]
+        grown = np.logaddexp(total[:, 1 : last + 1], taken)
+        share = np.exp(taken - grown)[:, :, None]
+        gap = mean[:, :last] + batch.x[:, row, None] - mean[:, 1 : last + 1]
+        mixed = spread[:, 1 : last + 1]
+        mixed = mixed + share[..., None] * (spread[:, :last] - mixed)
+        mixed += (share * (1 - share))[..., None] * gap[:, :, :, None] * gap[:, :, None, :]
+        mean[:, 1 : last + 1] += share * gap
+        spread[:, 1 : last + 1], total[:, 1 : last + 1] = mixed, grown
+    value = batch.of_cases @ b - total[:, d]
+    return float(value.sum()), batch.of_cases - mean[:, d], spread[:, d].sum(axis=0)
 
 
 def _differences(x: Floats, y: Floats, codes: Ints) -> Floats:

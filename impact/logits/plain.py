@@ -8,23 +8,21 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from impact.columns import Floats, groups, independent, matrix, outcome_01, same_length, standardised, weights
+from exports.digits import printed
+from impact.columns import Floats, groups, matrix, outcome_01, same_length, weights
 from impact.errors import BadData, NotIdentified
 from impact.estimate import Estimate, Note, few_clusters, normal, student
-from impact.logits.separation import refuse_separation
+from impact.information import Turned, climb, independent, inverted, standardised
+from impact.logits.refusing import refuse_separation
 
 __all__ = ["LogitFit", "average_difference", "average_effects", "logit"]
-
-STEPS = 60
-FAR = (
-    15.0  # a linear predictor beyond which a probability is so near 0 or 1 that separation must be ruled out
-)
 
 
 @dataclass(frozen=True, eq=False)
 class LogitFit:
     """A logit of k columns. `bread` (k, k) is the inverse of the information X'WX, `covariance` what the errors use:
-    the bread, or the sandwich where there are clusters or weights. `estimates` are on the log-odds scale.
+    the bread, or the sandwich where there are clusters or weights. `estimates` are on the log-odds scale. `turned` holds
+    the orthonormal columns in which the model was fitted, with its coefficients `inner_coefficients` and `inner` covariance.
     """
 
     names: tuple[str, ...]
@@ -38,6 +36,9 @@ class LogitFit:
     weight: Floats
     n_clusters: int | None
     notes: tuple[Note, ...]
+    turned: Turned
+    inner_coefficients: Floats
+    inner: Floats
 
     def __getitem__(self, name: str) -> Estimate:
         if name not in self.names:
@@ -68,13 +69,22 @@ def logit(
     same_length(len(y), {"design": x})
     w = weights(weight, len(y))
     if y.min() == y.max():
-        raise NotIdentified(f"The outcome is {y[0]:.0f} in every row: a logit has nothing to estimate.")
+        raise NotIdentified(
+            f"The outcome is {printed(y[0], '.0f')} in every row: a logit has nothing to estimate."
+        )
     independent(x, names)
-    z, back = standardised(x)
-    b, p = _newton(y, z, w, names)
-    inverse = np.linalg.inv((z * (w * p * (1 - p))[:, None]).T @ z)
+    turned, q = Turned.of(x, w)
+    back = turned.back
+    top = climb(
+        lambda b: _likelihood(y, q, w, b),
+        np.zeros(x.shape[1]),
+        lambda step: float(np.abs(q @ step).max()),
+        refuse=lambda _: refuse_separation(standardised(x)[0] * (2 * y - 1)[:, None], names),
+    )
+    p = _probability(q @ top.p)
+    inverse = inverted(top.information)
     bread = back @ inverse @ back.T
-    n_clusters, covariance = None, bread
+    n_clusters, inner = None, inverse
     if clusters is not None or weight is not None:
         codes = np.arange(len(y)) if clusters is None else groups(clusters, "clusters")[0]
         same_length(len(y), {"clusters": codes.astype(np.float64)})
@@ -83,18 +93,31 @@ def logit(
             raise NotIdentified(
                 "There is only one cluster: nothing can be said about variation between clusters."
             )
-        scores = np.column_stack([np.bincount(codes, column) for column in (z * (w * (y - p))[:, None]).T])
-        covariance = back @ inverse @ (scores.T @ scores) @ inverse @ back.T * g / (g - 1)
+        residual = w * np.where(y == 1, 1 - p, -p)
+        scores = np.column_stack([np.bincount(codes, residual * column) for column in q.T])
+        inner = inverse @ (scores.T @ scores) @ inverse * g / (g - 1)
         n_clusters = None if clusters is None else g
-    log_likelihood = float(w @ np.log(np.where(y == 1, p, 1 - p)))
-    coefficients = back @ b
+    coefficients, covariance = back @ top.p, back @ inner @ back.T
     estimates = tuple(
         _estimate(name, value, error, n_clusters, level)
         for name, value, error in zip(names, coefficients, np.sqrt(np.diag(covariance)), strict=True)
     )
     notes = () if n_clusters is None else few_clusters(n_clusters)
     return LogitFit(
-        tuple(names), estimates, coefficients, covariance, bread, log_likelihood, p, x, w, n_clusters, notes
+        tuple(names),
+        estimates,
+        coefficients,
+        covariance,
+        bread,
+        top.value,
+        p,
+        x,
+        w,
+        n_clusters,
+        notes,
+        turned,
+        top.p,
+        inner,
     )
 
 
@@ -114,7 +137,7 @@ def average_effects(
     Checked against statsmodels `get_margeff`, which takes derivatives of dummies too. Raises BadData.
     """
     mask = _mask(fitted, among)
-    x, p, w = fitted.design[mask], fitted.probabilities[mask], fitted.weight[mask]
+    q, p, w = fitted.turned(fitted.design[mask]), fitted.probabilities[mask], fitted.weight[mask]
     found = []
     for name in names:
         fitted[name]  # refuses an unknown name
@@ -126,8 +149,8 @@ def average_effects(
             continue
         slope = p * (1 - p)
         b = fitted.coefficients[place]
-        gradient = np.average(((1 - 2 * p) * slope * b)[:, None] * x, axis=0, weights=w)
-        gradient[place] += np.average(slope, weights=w)
+        gradient = np.average(((1 - 2 * p) * slope * b)[:, None] * q, axis=0, weights=w)
+        gradient += fitted.turned.back[place] * np.average(slope, weights=w)
         found.append(_delta(fitted, name, float(np.average(slope, weights=w) * b), gradient, level))
     return tuple(found)
 
@@ -151,46 +174,33 @@ def average_difference(
     for sign, table in ((1, on), (-1, off)):
         x = matrix(table, fitted.names)
         same_length(len(fitted.design), {"the changed design": x})
-        p = _probability(x[mask] @ fitted.coefficients)
+        q = fitted.turned(x[mask])
+        p = _probability(q @ fitted.inner_coefficients)
         value += sign * float(np.average(p, weights=w))
-        gradient += sign * np.average((p * (1 - p))[:, None] * x[mask], axis=0, weights=w)
+        gradient += sign * np.average((p * (1 - p))[:, None] * q, axis=0, weights=w)
     return _delta(fitted, name, value, gradient, level)
 
 
-def _newton(y: Floats, z: Floats, w: Floats, names: Sequence[str]) -> tuple[Floats, Floats]:
-    b = np.zeros(z.shape[1])
-    best = -np.inf
-    for _ in range(STEPS):
-        eta = z @ b
-        p = _probability(eta)
-        gradient = z.T @ (w * (y - p))
-        information = (z * (w * p * (1 - p))[:, None]).T @ z
-        if np.linalg.cond(information) > 1e14:
-            break
-        step = np.linalg.solve(information, gradient)
-        value = _log_likelihood(y, eta, w)
-        if gradient @ step < 1e-18 * max(1.0, abs(value)):
-            if np.abs(eta).max() > FAR:
-                refuse_separation(z * (2 * y - 1)[:, None], names)
-            return b, p
-        share = 1.0
-        while _log_likelihood(y, z @ (b + share * step), w) < value and share > 1e-8:
-            share /= 2
-        if share <= 1e-8 and value <= best:  # rounding: no step improves any more
-            return b, p
-        best, b = value, b + share * step
-    refuse_separation(z * (2 * y - 1)[:, None], names)
-    raise NotIdentified(f"The logit did not settle in {STEPS} steps; its columns are nearly collinear.")
+def _likelihood(y: Floats, q: Floats, w: Floats, b: Floats) -> tuple[float, Floats, Floats]:
+    """As `climb` takes it, with the gradient of all rows together."""
+    eta = q @ b
+    small = np.exp(-np.abs(eta))
+    value = float(w @ (y * eta - np.maximum(eta, 0) - np.log1p(small)))
+    p, other = _tails(eta, small)
+    gradient = q.T @ (w * np.where(y == 1, other, -p))
+    return value, gradient[None], -(q * (w * p * other)[:, None]).T @ q
+
+
+def _tails(eta: Floats, small: Floats) -> tuple[Floats, Floats]:
+    """P(y = 1) and P(y = 0), each with all its digits."""
+    near, far = 1 / (1 + small), small / (1 + small)
+    return np.where(eta >= 0, near, far), np.where(eta >= 0, far, near)
 
 
 def _probability(eta: Floats) -> Floats:
     small = np.exp(-np.abs(eta))
     found: Floats = np.where(eta >= 0, 1.0, small) / (1 + small)
     return found
-
-
-def _log_likelihood(y: Floats, eta: Floats, w: Floats) -> float:
-    return float(w @ (y * eta - np.logaddexp(0, eta)))
 
 
 def _mask(fitted: LogitFit, among: npt.ArrayLike | None) -> npt.NDArray[np.bool_]:
@@ -203,7 +213,7 @@ def _mask(fitted: LogitFit, among: npt.ArrayLike | None) -> npt.NDArray[np.bool_
 
 
 def _delta(fitted: LogitFit, name: str, value: float, gradient: Floats, level: float) -> Estimate:
-    error = float(np.sqrt(gradient @ fitted.covariance @ gradient))
+    error = float(np.sqrt(gradient @ fitted.inner @ gradient))
     return _estimate(name, value, error, fitted.n_clusters, level)
 
 

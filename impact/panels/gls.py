@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from exports.digits import printed
 from impact.clusters import ClusterFit, ClusterSums, crv1, demeaned, fit, small_sample_notes
-from impact.columns import Floats, Ints, groups, independent, named, numbers, weights
+from impact.columns import Floats, Ints, groups, named, numbers, weights
 from impact.errors import BadData, NotIdentified
 from impact.estimate import Estimate, Note, student
+from impact.information import PART, independent, left_over, orthonormal, standardised, varying
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,11 +73,16 @@ def cell_means(
     adjusted = y
     if covariates:
         x = np.column_stack([numbers(named(frame, name), name) for name in covariates])
+        whole, x = x, x - x[0]  # a mean of numbers from a milliard on would be rounded
         x = x - np.average(x, axis=0, weights=w)
         dx, root = demeaned(x, codes, w), np.sqrt(w)
-        independent(dx * root[:, None], list(covariates))
-        gamma = np.linalg.lstsq(dx * root[:, None], demeaned(y, codes, w) * root, rcond=None)[0]
-        adjusted = y - x @ gamma
+        for name, varies in zip(covariates, varying(dx, whole), strict=True):
+            if not varies:
+                raise NotIdentified(f"“{name}” does not vary within any “{site}” and “{period}”.")
+        independent(dx * root[:, None], list(covariates), whole=whole * root[:, None])
+        z, back = standardised(dx)
+        q, turn = orthonormal(z, w)
+        adjusted = y - x @ (back @ turn @ (q.T @ (w * demeaned(y, codes, w))) / len(q))
     means = np.bincount(codes, w * adjusted) / np.bincount(codes, w)
     return pd.DataFrame(keys.assign(**{outcome: means, "n": np.bincount(codes)}))
 
@@ -109,8 +116,7 @@ def feasible_gls(
     if order < 1 or size.min() < order + 2:
         short = labels[int(np.argmin(size))]
         raise NotIdentified(f"“{short}” has {size.min()} periods: too few for errors of order {order}.")
-    b = np.linalg.lstsq(x, y, rcond=None)[0]
-    uncorrected = _autoregression(y - x @ b, codes, order)
+    uncorrected = _autoregression(left_over(x, y)[0], codes, order, float(np.abs(y).max()))
     alpha, notes = (uncorrected, ()) if not corrects_bias else _corrected(uncorrected, size)
     alpha, more = _stationary(alpha)
     white_y, white_x = y.copy(), x.copy()
@@ -160,24 +166,24 @@ def _design(
         *(f"{site} {s}" for s in labels[1:]),
         *covariates,
     ]
-    full = np.column_stack(
+    effects = np.column_stack(
         [
             np.ones(len(y)),
             place[:, None] == np.arange(1, len(dates)),
             codes[:, None] == np.arange(1, len(labels)),
-            x - x.mean(axis=0),
         ]
     )
-    independent(full, names)
+    independent(np.hstack([effects, x]), names)
+    full = np.hstack([effects, x - x.mean(axis=0)])
     return y - y.mean(), full, names, codes, labels
 
 
-def _autoregression(e: Floats, codes: Ints, order: int) -> Floats:
+def _autoregression(e: Floats, codes: Ints, order: int, size: float) -> Floats:
     """α̂ of residuals on their lags within sites."""
     rows = np.arange(order, len(e))
     rows = rows[codes[rows] == codes[rows - order]]
     lags = np.column_stack([e[rows - j] for j in range(1, order + 1)])
-    if (lags**2).sum() <= 1e-20:
+    if np.abs(lags).max() <= PART * size:
         raise NotIdentified("The model fits perfectly: no residuals are left to correlate.")
     found: Floats = np.linalg.lstsq(lags, e[rows], rcond=None)[0]
     return found
@@ -233,8 +239,11 @@ def _stationary(alpha: Floats) -> tuple[Floats, tuple[Note, ...]]:
     """α with its roots drawn in where one is 0.98 or more: α_j·c^j has every root times c."""
     roots = np.abs(np.roots(np.concatenate([[1.0], -alpha])))
     largest = float(roots.max()) if roots.size else 0.0
-    if largest <= NEAR_UNIT_ROOT * (1 + 1e-12):
+    if largest <= NEAR_UNIT_ROOT + PART:  # a root that was drawn in stays where it is
         return alpha, ()
     shrink = (NEAR_UNIT_ROOT / largest) ** np.arange(1, len(alpha) + 1)
-    text = f"Errors are nearly a random walk (root {largest:.2f}); the weights use {NEAR_UNIT_ROOT}. Consider differences."
+    text = (
+        f"Errors are nearly a random walk (root {printed(largest, '.2f')}); the weights use {NEAR_UNIT_ROOT}. "
+        "Consider differences."
+    )
     return alpha * shrink, (Note("near_unit_root", text),)

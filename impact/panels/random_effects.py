@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from impact.clusters import ClusterSums, crv1, demeaned, fit
-from impact.columns import Floats, Ints, groups, independent, named, numbers
+from impact.columns import Floats, Ints, groups, named, numbers
 from impact.errors import BadData, NotIdentified
 from impact.estimate import Estimate, Note, few_clusters, student
+from impact.information import PART, independent, left_over, standardised, varying
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,11 +88,12 @@ class _Panel:
     def varying(self) -> tuple[Floats, Floats, tuple[str, ...]]:
         """The demeaned outcome, and the demeaned covariates that vary within units."""
         x = demeaned(self.x, self.codes)
-        keep = np.abs(x).max(axis=0) > 1e-12 * np.abs(self.x).max(axis=0)
+        whole = self.x + self.centre
+        keep = varying(x, whole)
         if not keep.any():
             raise NotIdentified("No covariate varies within units.")
         names = tuple(name for name, k in zip(self.names, keep, strict=True) if k)
-        independent(x[:, keep], names)
+        independent(x[:, keep], names, whole=whole[:, keep])
         return demeaned(self.y - self.y.mean(), self.codes), x[:, keep], names
 
 
@@ -124,7 +126,7 @@ def between(
     panel = _Panel.of(frame, outcome, covariates, unit)
     y, x = _unit_means(panel)
     names = ("constant", *panel.names)
-    independent(x, names)
+    independent(x + np.append(0.0, panel.centre), names)
     n = len(panel.size)
     return PanelEstimates(
         *_estimates(y, x, names, np.arange(n), n - x.shape[1], 0, level, panel.centre), n, len(panel.y), ()
@@ -150,12 +152,17 @@ def random_effects(
     n, rows = len(panel.size), len(panel.y)
     df = rows - n - dx.shape[1]
     y_mean, x_mean = _unit_means(panel)
-    k = int(np.linalg.matrix_rank(x_mean / np.sqrt((x_mean**2).mean(axis=0))))
+    basis = _basis(x_mean + np.append(0.0, panel.centre))
+    k = basis.shape[1]
     if df < 1 or n <= k:
         raise NotIdentified(f"{n} units with {rows} rows are too few for {len(covariates)} covariates.")
-    error = dy - dx @ np.linalg.lstsq(dx, dy, rcond=None)[0]
+    error = left_over(dx, dy)[0]
+    if np.abs(error).max() <= PART * np.abs(panel.y).max():
+        raise NotIdentified(
+            "The covariates predict the outcome within units without error, so no variance is left."
+        )
     sigma2_e = float(error @ error) / df
-    sigma2_u = _unit_variance(panel, y_mean, x_mean, sigma2_e, n - k)
+    sigma2_u = _unit_variance(panel, y_mean, basis, sigma2_e, n - k)
     notes = few_clusters(n)
     if sigma2_u <= 0:
         text = "The variance between units is estimated as zero or less: the model is pooled least squares."
@@ -184,7 +191,7 @@ def hausman(fixed: PanelEstimates, random: RandomEffects) -> HausmanTest:
     one, two = [fixed.names.index(n) for n in names], [random.names.index(n) for n in names]
     v = fixed.covariance[np.ix_(one, one)] - random.covariance[np.ix_(two, two)]
     scale = np.sqrt(np.diag(fixed.covariance)[one])
-    if np.linalg.eigvalsh(v / np.outer(scale, scale)).min() <= 1e-10:
+    if np.linalg.eigvalsh(v / np.outer(scale, scale)).min() <= PART:
         raise NotIdentified(
             "The within estimates are not less precise than the random effects ones: Hausman's test does not exist here."
         )
@@ -199,14 +206,20 @@ def _unit_means(panel: _Panel) -> tuple[Floats, Floats]:
     return means[:, 0], means[:, 1:]
 
 
-def _unit_variance(panel: _Panel, y_mean: Floats, x_mean: Floats, sigma2_e: float, df: int) -> float:
+def _basis(x_mean: Floats) -> Floats:
+    """As many combinations of the units' means as do not determine each other: with few units they can."""
+    u, size, _ = np.linalg.svd(standardised(x_mean)[0], full_matrices=False)
+    return np.asarray(u[:, size > PART * size[0]], dtype=np.float64)
+
+
+def _unit_variance(panel: _Panel, y_mean: Floats, basis: Floats, sigma2_e: float, df: int) -> float:
     root = np.sqrt(panel.size)[:, None]
-    scaled = x_mean / np.sqrt((x_mean**2).mean(axis=0))
-    b = np.linalg.lstsq(root * scaled, root[:, 0] * y_mean, rcond=None)[0]
-    left = y_mean - scaled @ b
-    sums = panel.size[:, None] * scaled
-    trace = float(np.trace(np.linalg.pinv(scaled.T @ sums, hermitian=True) @ (sums.T @ sums)))
-    return (float(panel.size @ left**2) - df * sigma2_e) / (len(panel.y) - trace)
+    q, _ = np.linalg.qr(root * basis)
+    weighted = root[:, 0] * y_mean
+    left = weighted - q @ (q.T @ weighted)
+    # With Q = √T·X̄·A orthonormal, tr[(X̄'TX̄)⁻¹ X̄'T²X̄] is that of Q'TQ.
+    trace = float((panel.size[:, None] * q**2).sum())
+    return (float(left @ left) - df * sigma2_e) / (len(panel.y) - trace)
 
 
 def _estimates(

@@ -6,8 +6,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from exports.digits import printed
 from impact.errors import BadData, NotIdentified
 from impact.power.wedges import both_tails
+from impact.ties import TIE, ceiling
 
 
 @dataclass(frozen=True)
@@ -87,9 +89,9 @@ def did_size_needed(d: float, design: DidPower, *, alpha: float = 0.05, target: 
     factor = (1 / design.n_treated + 1 / design.n_control) * (1 / design.n_before + 1 / design.n_after)
     left = (d / both_tails(alpha, target, design.df)) ** 2 / factor
     left -= design.icc * (1 - design.autocorrelation)
-    if left <= 0:
+    if left <= TIE * abs(design.icc):
         raise NotIdentified("No number of children reaches this power; the design needs more clusters.")
-    return max(1, math.ceil((1 - design.icc) / left - 1e-9))
+    return max(1, ceiling((1 - design.icc) / left))
 
 
 def autocorrelation_behind(d: float, design: DidPower, *, alpha: float = 0.05, target: float = 0.8) -> float:
@@ -120,9 +122,8 @@ def did_readings(
         for before in (n_periods / 2, *range(1, n_periods)):
             for r, what in ((1.0, "fixed cluster effect"), (0.0, "cluster effect new each period")):
                 for use_t in (False, True):
-                    label = (
-                        f"{n_treated}+{n_control} clusters, {before:g}+{n_periods - before:g} periods, {what}"
-                    )
+                    when = f"{printed(before, 'g')}+{printed(n_periods - before, 'g')} periods"
+                    label = f"{n_treated}+{n_control} clusters, {when}, {what}"
                     found.append(
                         did_minimum_effect(
                             n_treated=n_treated,

@@ -54,6 +54,7 @@ def simulate_power(
     seed: int,
     sd_cell: float = 0.0,
     time_effects: Sequence[float] | None = None,
+    clusters: Sequence[str] | None = None,
     estimator: Literal["logit", "linear"] | Estimator = "logit",
     n_trials: int = 500,
     alpha: float = 0.05,
@@ -63,7 +64,9 @@ def simulate_power(
     Events of a cell are binomial with log-odds logit(baseline) + time + u + w + X·(logit(baseline + effect) - logit(baseline)),
     u ~ N(0, sd_cluster²) per cluster and w ~ N(0, sd_cell²) per cluster and period. `baseline` is the rate where u = 0, and
     `icc.latent_sd` turns a latent ICC into `sd_cluster`. An estimator of your own takes events, trials, x, cluster and the names
-    of x, the last of which is “treated”, and returns an Estimate. The seed belongs to PCG64.
+    of x, the last of which is “treated”, and returns an Estimate. The seed belongs to PCG64. `clusters` name the rows of the
+    design: draws then hang on the order of the names, and not on that of the rows. Without them draws hang on the position of
+    a row, and the same design with its rows in another order meets other trials.
     """
     x, size = checked_design(design, cell_size)
     if not (0 < baseline < 1 and 0 < baseline + effect < 1):
@@ -73,6 +76,9 @@ def simulate_power(
     times = np.zeros(x.shape[1]) if time_effects is None else np.asarray(time_effects, dtype=float)
     if times.shape != (x.shape[1],):
         raise BadData(f"There must be {x.shape[1]} time effects, one for each period.")
+    if clusters is not None:
+        place = _by_name(clusters, len(x))
+        x, size = x[place], size[place]
     log_odds = _logit(baseline + effect) - _logit(baseline)
     seen = ~np.isnan(x)
     cluster, period = (found.astype(float) for found in np.nonzero(seen))
@@ -98,6 +104,12 @@ def simulate_power(
 
 def _logit(p: float) -> float:
     return math.log(p / (1 - p))
+
+
+def _by_name(clusters: Sequence[str], n: int) -> list[int]:
+    if len(clusters) != n or len(set(clusters)) != n:
+        raise BadData(f"Name each of the {n} rows of the design once.")
+    return sorted(range(n), key=lambda place: clusters[place])
 
 
 def _by_logit(y: Floats, n: Floats, x: Floats, g: Floats, names: list[str]) -> Estimate:

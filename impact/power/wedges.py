@@ -10,9 +10,11 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from exports.digits import printed
 from impact.columns import Floats
 from impact.errors import BadData, NotIdentified
 from impact.estimate import Note, few_clusters
+from impact.ties import ceiling, reaches
 
 Reading = Literal["total", "within", "mean", "midpoint"]
 READINGS: dict[str, str] = {
@@ -57,7 +59,9 @@ class Outcome:
             p = self.baseline or 0.0
             q = p + effect
             if self.reading in ("mean", "midpoint") and not 0 < q < 1:
-                raise BadData(f"An effect of {effect:g} takes the rate {p:g} outside 0 to 1.")
+                raise BadData(
+                    f"An effect of {printed(effect, 'g')} takes the rate {printed(p, 'g')} outside 0 to 1."
+                )
             total = {
                 "mean": (p * (1 - p) + q * (1 - q)) / 2,
                 "midpoint": (p + effect / 2) * (1 - p - effect / 2),
@@ -237,7 +241,7 @@ def size_needed(
 
     def enough(n: int) -> bool:
         error = math.sqrt(treatment_variance(design, cell_size=n, within=within, between=between))
-        return error * z <= abs(effect)
+        return bool(reaches(abs(effect), error * z))
 
     if effect == 0 or not enough(10**9):
         raise NotIdentified(
@@ -266,7 +270,7 @@ def copies_needed(
         raise NotIdentified("No number of clusters detects an effect of zero.")
     within, between = outcome.variances(effect)
     variance = treatment_variance(design, cell_size=cell_size, within=within, between=between)
-    return math.ceil(variance * (both_tails(alpha, target) / effect) ** 2 - 1e-12)
+    return ceiling(variance * (both_tails(alpha, target) / effect) ** 2)
 
 
 def checked_design(design: npt.ArrayLike, cell_size: npt.ArrayLike) -> tuple[Floats, Floats]:

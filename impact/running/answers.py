@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from impact.bundles import Figures
+from impact.bundles import Figures, kept
 from impact.estimate import Estimate, Note
 from impact.running.samples import Sample
 
@@ -71,10 +71,7 @@ def event_study(rows: list[tuple[float, Estimate, int]], smallest: int) -> Figur
         (when, None, None, None) if base < smallest else (when, one.value, one.low, one.high)
         for when, one, base in sorted(rows, key=lambda row: row[0])
     ]
-    finite = tuple(
-        tuple(None if value is None or not np.isfinite(value) else float(f"{value:.11e}") for value in row)
-        for row in made
-    )
+    finite = tuple(tuple(kept(value) for value in row) for row in made)
     return Figures(kind="event_study", columns=("period", "value", "low", "high"), rows=finite)
 
 

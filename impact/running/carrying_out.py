@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import importlib.metadata
 import math
 import platform
@@ -85,13 +87,23 @@ def run(plan_path: Path, data_folder: Path, *, say: Callable[[str], None] | None
 
 
 def _versions() -> dict[str, str]:
-    found = {}
-    for name in ("ipe", *LIBRARIES):
-        try:
-            found["impact" if name == "ipe" else name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            found["impact" if name == "ipe" else name] = "development"
-    return found
+    """Of `impact` and its libraries. From a folder that is not installed no version says what ran: its source does."""
+    try:
+        own = importlib.metadata.version("ipe")
+    except importlib.metadata.PackageNotFoundError:
+        own = f"development, source {_source()}"
+    return {"impact": own, **{name: importlib.metadata.version(name) for name in LIBRARIES}}
+
+
+@functools.cache
+def _source() -> str:
+    """The beginning of a hash over the source of `impact` and `exports`, whatever ends its lines."""
+    root = Path(__file__).parents[2]
+    whole = hashlib.sha256()
+    for path in sorted(path for package in ("impact", "exports") for path in (root / package).rglob("*.py")):
+        whole.update(path.relative_to(root).as_posix().encode() + b"\n")
+        whole.update(path.read_bytes().replace(b"\r\n", b"\n") + b"\0")
+    return whole.hexdigest()[:12]
 
 
 def _size(n: int, smallest: int, may_leave: set[int]) -> Count:
@@ -200,7 +212,7 @@ def _figures(sample: Sample, analysis: AnalysisPlan, smallest: int) -> tuple[Fig
         name, period = str(key[0]), float(str(key[1]))
         is_small = base_of(part, is_binary=is_binary) < smallest
         mean = float(part["value"].mean()) * (100 if is_binary else 1)
-        value = None if is_small else float(f"{mean:.11e}")
+        value = None if is_small else bundles.kept(mean)
         rows.append((name, period, value))
     return (Figures(kind="trends", columns=("group", "period", "value"), rows=tuple(rows)),)
 

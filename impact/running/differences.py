@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from exports.digits import printed
 from impact import did
 from impact.bundles import Figures
 from impact.clusters import ErrorTable
@@ -120,7 +121,7 @@ def _errors(name: str, table: ErrorTable, *, is_short: bool) -> list[tuple[str, 
             bare = Estimate(
                 name, wild.value, np.nan, None, wild.statistic, wild.p_value, wild.low, wild.high, wild.level
             )
-            found.append((f"wild bootstrap, smallest p {wild.floor:.2g}", bare))
+            found.append((f"wild bootstrap, smallest p {printed(wild.floor, '.2g')}", bare))
     return found
 
 

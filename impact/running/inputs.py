@@ -1,4 +1,7 @@
-"""The files that a plan reads, each read once and remembered by its hash."""
+"""The files that a plan reads, each read once and remembered by its hash.
+
+Rows are put in the order of what they hold, so that nothing hangs on where a row or a column stood in its file.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,13 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from exports.digits import printed
 from impact import outcomes, outliers, site_periods
 from impact.cohorts import Cohort, first_referrals
 from impact.columns import named
 from impact.errors import BadData
 from impact.estimate import Note
+from impact.keys import in_order
 from impact.outcomes import Coded
 from impact.plans import OutcomePlan, Plan
 from impact.site_periods import SitePeriods
@@ -21,6 +26,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["Inputs"]
+
+KEYS = ("child", "site")
 
 
 class Inputs:
@@ -71,7 +78,7 @@ class Inputs:
             found["factors"] = (
                 found["factors"].fillna("").str.split(";").map(lambda parts: [p.strip() for p in parts])
             )
-        return found
+        return in_order(found, KEYS)
 
     def _known(self, where: str, codes: Iterable[str]) -> None:
         """Raises BadData for a site that the file of site periods lacks, with the nearest one there is."""
@@ -128,7 +135,7 @@ def _finished(inputs: Inputs, outcome: OutcomePlan) -> tuple[Coded, tuple[Note, 
             else outliers.beyond(amount, float(rule))
         )
         frame = frame[far.keep].reset_index(drop=True)
-        left_out[f"above {far.high:g} (outliers)"] = far.n_dropped
+        left_out[f"above {printed(far.high, 'g')} (outliers)"] = far.n_dropped
         notes = far.notes
     if outcome.above is not None:
         frame = frame.assign(value=(frame["value"] > outcome.above).astype(int))

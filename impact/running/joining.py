@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from exports.digits import printed
 from impact import covariates
 from impact.cohorts import days
 from impact.columns import named
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["completed", "joined", "screened", "site_month"]
 
 AGES = {"age", "age_months"}
+ROW = ("pair", "child", "term")  # what names a row of a sample, as far as it has these columns
 
 
 def joined(frame: pd.DataFrame, inputs: Inputs, wanted: Sequence[Covariate]) -> pd.DataFrame:
@@ -66,8 +68,8 @@ def site_month(frame: pd.DataFrame, inputs: Inputs, name: str) -> pd.Series:
     )
     left = frame[["site", "referred_on"]].astype({"referred_on": "datetime64[ns]"}).reset_index()
     newest = pd.merge_asof(
-        left.sort_values("referred_on"),
-        months[["site", "month_on", "wanted"]].sort_values("month_on"),
+        left.sort_values("referred_on", kind="stable"),
+        months[["site", "month_on", "wanted"]].sort_values("month_on", kind="stable"),
         left_on="referred_on",
         right_on="month_on",
         by="site",
@@ -97,7 +99,7 @@ def screened(frame: pd.DataFrame, inputs: Inputs) -> tuple[pd.DataFrame, list[Co
     notes: tuple[Note, ...] = ()
     if gone:
         text = (
-            f"Left out, because more than {100 * plan.drop_above_share:g}% of {len(frame)} rows before any matching "
+            f"Left out, because more than {printed(100 * plan.drop_above_share, 'g')}% of {len(frame)} rows before any matching "
             f"lack them: {', '.join(gone)}."
         )
         notes = (Note("covariates_dropped", text),)
@@ -114,6 +116,7 @@ def completed(
             frame,
             [*names, "value", "treated", "period"],
             seed=inputs.plan.seed,
+            keys=[name for name in ROW if name in frame.columns and name not in names],
             n_imputations=plan.imputations,
         )
         designs = [_numeric(filled, kept) for filled in made.frames]
@@ -145,10 +148,15 @@ def _numeric(frame: pd.DataFrame, kept: list[Covariate]) -> tuple[pd.DataFrame, 
             except (TypeError, ValueError):
                 raise BadData(f"“{covariate.name}” is a number in the plan, but holds words.") from None
             continue
-        counts = column.astype(str).value_counts()
+        words = column.astype(str)
+        counts = {str(word): int(n) for word, n in words.value_counts().items()}
+        base = min(
+            counts, key=lambda word: (-counts[word], word)
+        )  # of equally frequent ones the first by name
         made |= {
-            f"{covariate.name}: {category}": (column.astype(str) == category).astype(np.float64)
-            for category in sorted(counts.index[1:])
+            f"{covariate.name}: {category}": (words == category).astype(np.float64)
+            for category in sorted(counts)
+            if category != base
         }
     made = {name: column for name, column in made.items() if column.nunique() > 1}
     return frame.drop(columns=[c.name for c in kept]).assign(**made), tuple(made)

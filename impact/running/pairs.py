@@ -6,15 +6,14 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from impact import coarsening
-from impact.bundles import Figures
+from impact.bundles import Figures, kept
 from impact.errors import BadData
 from impact.estimate import Note
 from impact.plans import Covariate, Matching
 from impact.running.inputs import Inputs
 from impact.running.joining import joined
+from impact.ties import is_nil
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -160,7 +159,8 @@ def _told(
 
 
 def _finite(value: float) -> float | None:
-    return round(float(value), 6) + 0.0 if np.isfinite(value) else None  # + 0.0: no negative nil
+    """In standard deviations; what is left of nil is nil."""
+    return 0.0 if is_nil(value, size=1.0) else kept(value)
 
 
 def _share(n: int, total: int, smallest: int) -> float | None:

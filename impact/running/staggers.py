@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from exports.digits import printed
 from impact import anova, panels, staggered
-from impact.bundles import Figures
+from impact.bundles import Figures, kept
 from impact.errors import NotIdentified
 from impact.estimate import Estimate, Note
 from impact.plans import AnalysisPlan
@@ -70,8 +71,8 @@ def bacon(frame: pd.DataFrame, sample: Sample, analysis: AnalysisPlan, inputs: I
     rows = []
     for one in found.comparisons:
         is_small = min(bases.get(one.treated, smallest), bases.get(one.control, smallest)) < smallest
-        estimate = None if is_small else float(f"{one.estimate:.11e}")
-        rows.append((one.kind.replace("_", " "), float(f"{one.weight:.11e}"), estimate))
+        estimate = None if is_small else kept(one.estimate)
+        rows.append((one.kind.replace("_", " "), kept(one.weight), estimate))
     diagnostics: dict[str, float | str | None] = {}
     for kind, (weight, mean) in found.by_kind.items():
         diagnostics[f"{kind.replace('_', ' ')}: weight"] = weight
@@ -187,16 +188,14 @@ def variance(frame: pd.DataFrame, sample: Sample, analysis: AnalysisPlan, inputs
         if own.sum() > 2 and group[own].nunique() == 2:
             line = anova.one_way(means.loc[own, "value"], group[own], unit=means.loc[own, "site"]).sources[0]
             rows.append(
-                (f"group, in period {when:g}", line.sum_squares, float(line.df), line.f, line.p_value)
+                (
+                    f"group, in period {printed(when, 'g')}",
+                    line.sum_squares,
+                    float(line.df),
+                    line.f,
+                    line.p_value,
+                )
             )
-    kept = tuple(
-        tuple(
-            float(f"{v:.11e}")
-            if isinstance(v, float) and np.isfinite(v)
-            else (v if isinstance(v, str) else None)
-            for v in row
-        )
-        for row in rows
-    )
-    table = Figures(kind="anova", columns=("source", "sum_of_squares", "df", "f", "p"), rows=kept)
+    finite = tuple(tuple(v if isinstance(v, str) else kept(v) for v in row) for row in rows)
+    table = Figures(kind="anova", columns=("source", "sum_of_squares", "df", "f", "p"), rows=finite)
     return Answer((Line(by_group, sample.unit, "Tukey"),), means["site"].nunique(), {}, (table,), found.notes)

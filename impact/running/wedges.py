@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from impact import wedge
-from impact.bundles import Figures
+from impact.bundles import Figures, kept
 from impact.estimate import Estimate
 from impact.plans import AnalysisPlan
 from impact.randomisation import allowed_orders
@@ -104,7 +104,7 @@ def permutation(frame: pd.DataFrame, sample: Sample, analysis: AnalysisPlan, inp
     allowed = allowed_orders({level: codes for level, codes in strata.items() if codes})
     found = wedge.permutation(prepared, allowed, statistic=kind)
     rows = tuple(
-        (float(f"{value:.11e}"), float(order == found.observed))
+        (kept(value), float(order == found.observed))
         for value, order in zip(found.distribution, found.allowed, strict=True)
     )
     return Answer(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import numpy.typing as npt
 
+from exports.digits import printed
 from impact.columns import Floats
 from impact.errors import NotIdentified
 from impact.estimate import Note
@@ -122,7 +123,7 @@ def _notes(by_kind: dict[str, tuple[float, float]]) -> tuple[Note, ...]:
     if forbidden == 0:
         return ()
     text = (
-        f"{forbidden:.0%} of the two-way fixed effects estimate comes from comparisons with sites already treated, "
+        f"{printed(forbidden, '.0%')} of the two-way fixed effects estimate comes from comparisons with sites already treated, "
         "which mislead where effects change over time. See Callaway and Sant'Anna's estimates beside it."
     )
     return (Note("already_treated_controls", text),)

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import numpy.typing as npt
 
+from exports.digits import printed
 from impact.columns import Floats, Ints
 from impact.errors import BadData, NotIdentified
 from impact.estimate import Estimate, Note, normal
+from impact.information import EQUAL
 from impact.staggered.rollout import BalancedPanel, balanced, first_periods
 from impact.staggered.two_periods import Method, two_period_effect
 
@@ -109,7 +111,7 @@ def group_time_effects(
         for t, b in _pairs(panel.periods, g, base):
             found = _cell(panel, g, t, b, controls, covariates, method, level)
             if found is None:
-                text = f"No control is left for group {g:g} in {period} {panel.periods[t]:g}."
+                text = f"No control is left for group {printed(g, 'g')} in {period} {printed(panel.periods[t], 'g')}."
                 notes.append(Note("no_controls", text))
                 continue
             cells.append(found[0])
@@ -117,7 +119,10 @@ def group_time_effects(
     if not cells:
         raise NotIdentified("No group has controls in any period.")
     notes += [
-        Note("small_group", f"Only {n} units are first treated in {g:g}: large-sample errors say little.")
+        Note(
+            "small_group",
+            f"Only {n} units are first treated in {printed(g, 'g')}: large-sample errors say little.",
+        )
         for g in groups
         if (n := int((panel.first == g).sum())) < FEW_UNITS
     ]
@@ -157,7 +162,7 @@ def aggregate(effects: GroupTimeEffects, kind: Kind = "simple") -> Aggregate:
         overall = _weighted(effects, np.array(chosen), values, curves)
     else:
         overall = float(values.mean()), curves.mean(axis=1)
-    estimates = {key: _estimate(effects, f"{key:g}", *part) for key, part in parts.items()}
+    estimates = {key: _estimate(effects, printed(key, "g"), *part) for key, part in parts.items()}
     return Aggregate(kind, _estimate(effects, kind, *overall), estimates)
 
 
@@ -218,9 +223,13 @@ def _cell(
         )
     except NotIdentified as error:
         raise NotIdentified(f"Group {g:g}, period {panel.periods[t]:g}: {error}") from None
+    if (
+        np.abs(curve).max() <= EQUAL * np.abs(panel.outcome[use]).max()
+    ):  # outcomes without error leave rounding
+        curve = np.zeros_like(curve)
     influence = np.zeros(len(use))
     influence[use] = curve * len(use) / use.sum()
-    name = f"ATT({g:g}, {panel.periods[t]:g})"
+    name = f"ATT({printed(g, 'g')}, {printed(panel.periods[t], 'g')})"
     estimate = normal(name, value, _error(influence, panel.cluster), level=level)
     return (
         CellEffect(

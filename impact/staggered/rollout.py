@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from exports.digits import printed
 from impact.columns import Floats, Ints, groups, named, numbers, same_length, weights
 from impact.errors import BadData
+from impact.information import EQUAL
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,8 +53,8 @@ def first_treated(frame: pd.DataFrame, *, unit: str, period: str, treated: str) 
         same = when[row] == first[codes[row]]
         what = "is both treated and untreated" if same else "is untreated again"
         raise BadData(
-            f"“{labels[codes[row]]}” {what} in {period} {when[row]:g}, though treated from "
-            f"{first[codes[row]]:g}. These methods need a treatment that stays."
+            f"“{labels[codes[row]]}” {what} in {period} {printed(when[row], 'g')}, though treated from "
+            f"{printed(first[codes[row]], 'g')}. These methods need a treatment that stays."
         )
     return first[codes]
 
@@ -67,7 +69,9 @@ def first_periods(frame: pd.DataFrame, *, unit: str, period: str, first: str, ne
     values[np.isnan(values)] = np.inf
     if never is not None:
         if (values == never).any() and when.min() <= never <= when.max():
-            raise BadData(f"{never:g} cannot mean “never treated” in “{first}”: it lies among the periods.")
+            raise BadData(
+                f"{printed(never, 'g')} cannot mean “never treated” in “{first}”: it lies among the periods."
+            )
         values[values == never] = np.inf
     if (values == -np.inf).any():
         raise BadData(f"“{first}” is minus infinity in some row.")
@@ -104,7 +108,7 @@ def balanced(
         if bad.any():
             i, t = np.argwhere(bad)[0]
             raise BadData(
-                f"{unit} “{units[i]}” in {period} {periods[t]:g} {what}; the panel must hold each unit once in "
+                f"{unit} “{units[i]}” in {period} {printed(periods[t], 'g')} {what}; the panel must hold each unit once in "
                 "each period."
             )
     order = np.lexsort((place, codes))
@@ -115,7 +119,9 @@ def balanced(
 
     def fixed(values: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:
         wide = values[order].reshape(shape)
-        if (wide != wide[:, :1]).any():
+        moved = wide != wide[:, :1]  # infinity equals itself, but cannot be subtracted
+        here, there = wide[moved], np.broadcast_to(wide[:, :1], shape)[moved]
+        if (np.abs(here - there) > EQUAL * np.minimum(np.abs(here), np.abs(there))).any():
             raise BadData(f"“{name}” changes within a unit; it must stay the same.")
         return wide[:, 0]
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from exports.digits import printed
 from impact.clusters import ClusterSums, crv1, fit
 from impact.columns import Floats, groups, named, numbers, weights
 from impact.errors import BadData, NotIdentified
@@ -63,13 +64,13 @@ def sun_abraham(
     cells = np.unique(np.column_stack([start, when - start])[treated & (when - start != -1)], axis=0)
     if not len(cells):
         raise NotIdentified("There is one cohort only: nothing serves as its control.")
-    names = [f"{g:g} at {e:g}" for g, e in cells]
+    names = [f"{printed(g, 'g')} at {printed(e, 'g')}" for g, e in cells]
     dummies = ((start[:, None] == cells[:, 0]) & (when[:, None] - start[:, None] == cells[:, 1])).astype(
         float
     )
     dates = np.unique(when)[1:]
     design = np.hstack([np.ones((len(y), 1)), (when[:, None] == dates).astype(float), dummies])
-    columns = ["one", *(f"{period} {d:g}" for d in dates), *names]
+    columns = ["one", *(f"{period} {printed(d, 'g')}" for d in dates), *names]
     weighted = w if weight is not None else None
     fitted = fit(ClusterSums.from_rows(y, design, columns, codes, weight=weighted).within())
     size = w @ dummies
@@ -82,7 +83,9 @@ def sun_abraham(
 
     if not (cells[:, 1] >= 0).any():
         raise NotIdentified("No row is observed under treatment with a control beside it.")
-    by_time = {float(e): mean(f"{e:g}", (cells[:, 1] == e).astype(float)) for e in np.unique(cells[:, 1])}
+    by_time = {
+        float(e): mean(printed(e, "g"), (cells[:, 1] == e).astype(float)) for e in np.unique(cells[:, 1])
+    }
     return SunAbraham(mean("att", (cells[:, 1] >= 0).astype(float)), by_time, fitted.n_clusters, notes)
 
 
@@ -95,7 +98,7 @@ def _usable(start: Floats, when: Floats) -> tuple[np.ndarray, tuple[Note, ...]]:
     if not np.isinf(start).any():
         last = start[keep].max()
         keep &= when < last
-        text = f"No unit is never treated: those treated last ({last:g}) are the controls until then."
+        text = f"No unit is never treated: those treated last ({printed(last, 'g')}) are the controls until then."
         notes.append(Note("last_cohort_control", text))
     if not keep.any():
         raise BadData("No rows are left.")

@@ -7,8 +7,9 @@ from typing import Literal
 
 import numpy as np
 
-from impact.columns import Floats, independent, standardised
+from impact.columns import Floats
 from impact.errors import NotIdentified
+from impact.information import independent, inverted, orthonormal, standardised
 from impact.logits import logit
 
 __all__ = ["Method", "two_period_effect"]
@@ -32,13 +33,15 @@ def two_period_effect(
     if x.shape[1] == 1:
         return _difference(change, treated, w)
     independent(x, list(names))
-    x = standardised(x)[0]  # none of the three depends on where covariates start or in what unit they come
+    if method != "weighting":
+        independent(x[treated == 0], list(names))
+    # None of the three depends on where covariates start, in what unit they come or how they are combined.
+    given, x = x, orthonormal(standardised(x)[0], w)[0]
     n = len(change)
     on, off = w * treated, w * (1 - treated)
     predicted, line = np.zeros(n), np.zeros((n, x.shape[1]))
     if method != "weighting":
-        independent(x[treated == 0], list(names))
-        inverse = np.linalg.inv((off[:, None] * x).T @ x / n)
+        inverse = inverted((off[:, None] * x).T @ x / n)
         predicted = x @ (inverse @ (x.T @ (off * change)) / n)
         line = (off * (change - predicted))[:, None] * x @ inverse
     rest = change - predicted
@@ -50,9 +53,10 @@ def two_period_effect(
         curve_on = on * (change - value_on)
         curve_off = on * (predicted - value_off) + line @ (on[:, None] * x).mean(axis=0)
         return value_on - value_off, (curve_on - curve_off) / on.mean()
-    fitted = logit(treated, x, names, weight=w)
+    fitted = logit(treated, given, names, weight=w)
+    bend = w * fitted.probabilities * (1 - fitted.probabilities)
     p = np.minimum(fitted.probabilities, 1 - 1e-6)
-    score = (w * (treated - p))[:, None] * x @ (fitted.bread * n)
+    score = (w * (treated - p))[:, None] * x @ (inverted((bend[:, None] * x).T @ x) * n)
     odds = np.where(p < NEARLY_CERTAIN, off * p / (1 - p), 0.0)
     if not odds.any():
         raise NotIdentified("Every control is all but certain to be treated, given the covariates.")

@@ -1,9 +1,11 @@
-"""Bundles: no rows, no small counts, and a hash that tells a change."""
+"""Bundles: no rows, no small counts, a hash that tells a change, and an id of what went in."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
+from pathlib import Path
 
 import pydantic
 import pytest
@@ -92,3 +94,120 @@ def test_a_file_that_is_no_bundle_is_refused_by_name(tmp_path):
         (tmp_path / "x.json").write_text(text)
         with pytest.raises(BadDocument, match=r"^x\.json"):
             bundles.read(tmp_path / "x.json")
+
+
+# The id, and bundles from before there was one
+
+
+@pytest.mark.parametrize(
+    "went_in",
+    [
+        {"plan_sha256": "c" * 64},
+        {"seed": 8},
+        {"data": {"care.parquet": "d" * 64}},
+        {"data": {"care.parquet": "b" * 64, "more.parquet": "b" * 64}},
+        {"software": {"python": "3.12"}},
+        {"software": {"python": "3.11", "numpy": "2.0"}},
+    ],
+)
+def test_the_id_changes_with_everything_that_went_in(went_in):
+    assert bundle(**went_in).sealed().id != bundle().sealed().id
+
+
+def test_the_id_is_that_of_what_went_in_and_the_hash_that_of_everything():
+    analysis = bundle().analyses[0]
+    last_digit = analysis.results[0].model_copy(update={"value": -0.250000000001})
+    other = bundle(analyses=(analysis.model_copy(update={"results": (last_digit,)}),)).sealed()
+    assert other.id == bundle().sealed().id
+    assert other.sha256 != bundle().sealed().sha256
+    late = bundle(deviations=({"on": "2026-02-01", "what": "w", "why": "y"},), title="Another").sealed()
+    assert late.id == bundle().sealed().id
+
+
+def test_the_id_is_known_without_our_code():
+    """From the file alone, as docs/impact/bundles.md says."""
+    made = bundle().sealed()
+    names = {"plan": made.plan_sha256, "data": made.data, "seed": made.seed, "software": made.software}
+    text = json.dumps(names, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    assert made.id == hashlib.sha256(text.encode()).hexdigest()
+
+
+def test_an_id_that_does_not_fit_is_told_though_the_hash_does(tmp_path):
+    forged = bundle().sealed().model_copy(update={"id": "e" * 64})
+    plain = forged.model_copy(update={"sha256": forged.fingerprint}).plain()
+    (tmp_path / "results.json").write_text(json.dumps(plain))
+    with pytest.raises(BadDocument, match=r"results\.json: the id does not fit"):
+        bundles.read(tmp_path / "results.json")
+
+
+# Written by version 0.1 of this library, as it stands in somebody's archive.
+OLD = Path(__file__).with_name("bundle_of_schema_1.json")
+
+
+def test_a_bundle_of_schema_1_is_read_and_its_hash_checked(tmp_path):
+    found = bundles.read(OLD)
+    assert (found.schema_, found.id, found.study) == (1, "", "small")
+    assert found.identity == found.model_copy(update={"schema_": 2}).sealed().id
+    (tmp_path / "old.json").write_text(OLD.read_text().replace('"seed": 7', '"seed": 8'))
+    with pytest.raises(BadDocument, match="the hash does not fit"):
+        bundles.read(tmp_path / "old.json")
+
+
+def test_a_bundle_of_schema_1_is_written_back_as_it_was(tmp_path):
+    bundles.write(bundles.read(OLD), tmp_path / "again.json")
+    assert (tmp_path / "again.json").read_bytes() == OLD.read_bytes()
+
+
+def test_a_bundle_of_schema_1_has_no_id_and_one_of_schema_2_needs_it(tmp_path):
+    plain = json.loads(OLD.read_text())
+    for changed, words in (
+        ({"id": "a" * 64}, "a bundle of schema 1 has no “id”"),
+        ({"schema": 2}, "the hash does not fit"),
+        ({"schema": 3}, "schema: Input should be 1 or 2"),
+    ):
+        (tmp_path / "old.json").write_text(json.dumps(plain | changed))
+        with pytest.raises(BadDocument, match=words):
+            bundles.read(tmp_path / "old.json")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b'"words"',
+        b"PK\x03\x04",
+        b"\xff\xfe",
+        b"\x00" * 9,
+        b"[" * 100_000,
+        b'{"seed": ' + b"9" * 5_000 + b"}",
+        b'{"study": "a", "study": "b"}',
+        None,
+    ],
+    ids=["empty", "cut", "list", "null", "words", "zip", "utf16", "nul", "deep", "long", "twice", "absent"],
+)
+def test_what_is_no_bundle_is_refused_by_name(tmp_path, data):
+    path = tmp_path / "results.json"
+    if data is not None:
+        path.write_bytes(data)
+    with pytest.raises(BadDocument, match=r"^results\.json: this is not a results bundle\.$"):
+        bundles.read(path)
+
+
+def test_a_file_that_is_far_too_large_is_refused_before_it_is_read(tmp_path):
+    path = tmp_path / "results.json"
+    with path.open("wb") as file:
+        file.truncate(bundles.MAX_BYTES + 1)
+    with pytest.raises(BadDocument, match=r"^results\.json: larger than 64 MB"):
+        bundles.read(path)
+
+
+def test_every_cut_of_a_bundle_is_refused(tmp_path):
+    bundles.write(bundle(), tmp_path / "whole.json")
+    text = (tmp_path / "whole.json").read_text()
+    for end in range(0, len(text.rstrip()), 97):
+        (tmp_path / "cut.json").write_text(text[:end])
+        with pytest.raises(BadDocument, match=r"cut\.json: this is not a results bundle\."):
+            bundles.read(tmp_path / "cut.json")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -276,6 +277,142 @@ def test_run_refuses_before_it_begins(impact, ready, words, complaint):
 def test_run_names_a_plan_that_is_not_there(impact, tmp_path):
     code, _, complaint = impact("absent.yaml", "--data", tmp_path, "--out", "r.json")
     assert (code, complaint) == (2, "absent.yaml: cannot be read (No such file or directory).\n")
+
+
+# Two bundles
+
+
+@pytest.fixture
+def twins(impact: Run, ready: Path) -> tuple[Path, Path]:
+    """The bundle of the small plan twice, made by two runs."""
+    for name in ("one.json", "two.json"):
+        assert impact("run", ready, "--data", "data", "--out", name, "--quiet")[0] == 0
+    return Path("one.json"), Path("two.json")
+
+
+def resealed(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    """The bundle with something else in it, as another run would have written it."""
+    plain = json.loads(path.read_text(encoding="utf-8"))
+    change(plain)
+    bundles.write(bundles.Bundle.model_validate(plain), path)
+
+
+def test_compare_of_two_runs_agrees_and_says_that_the_inputs_are_the_same(impact, twins):
+    code, out, complaint = impact("compare", *twins)
+    made = bundles.read(twins[0])
+    assert (code, complaint) == (0, "")
+    assert out == (
+        f"The same inputs: both have the id {made.id}.\n\n"
+        "All 49 numbers agree to one part in 1,000,000, and so do all words.\n"
+    )
+
+
+def test_run_prints_the_id_beside_the_hash(impact, ready):
+    out = impact("run", ready, "--data", "data", "--out", "one.json", "--report", "one.html", "--quiet")[1]
+    made = bundles.read(Path("one.json"))
+    assert f"\nBundle {made.sha256} in one.json.\nId {made.id}: " in out
+    assert f"Id {made.id}: " in Path("one.html").read_text(encoding="utf-8")
+
+
+def test_compare_names_inputs_that_differ_and_still_agrees(impact, twins):
+    def change(plain: dict[str, Any]) -> None:
+        plain["seed"] = 8
+        plain["software"]["numpy"] = "1.0"
+        plain["data"]["care.parquet"] = "f" * 64
+        plain["plan_sha256"] = "0" * 64
+
+    resealed(twins[1], change)
+    code, out, _ = impact("compare", *twins)
+    assert code == 0
+    lines = [line.split() for line in out.splitlines()]
+    assert out.startswith("Inputs that differ:\ninput ")
+    assert ["seed", "7", "8"] in lines
+    assert ["software:", "numpy", np.__version__, "1.0"] in lines
+    assert any(line[:2] == ["data:", "care.parquet"] and line[3] == "ffffffff…" for line in lines if line)
+    assert any(line[0] == "plan" and line[2] == "00000000…" for line in lines if line)
+    assert "All 49 numbers agree" in out
+
+
+def test_compare_says_where_numbers_differ_and_by_how_much(impact, twins):
+    def change(plain: dict[str, Any]) -> None:
+        plain["analyses"][0]["results"][0]["value"] += 0.001
+        plain["analyses"][1]["notes"][0]["text"] = "Other words."
+        plain["analyses"][0]["n_rows"] = {"n": None, "status": "hidden"}
+
+    resealed(twins[1], change)
+    code, out, _ = impact("compare", *twins)
+    assert code == 1
+    assert "3 differences, and 49 numbers compared:" in out
+    rows = [re.split(r"  +", line) for line in out.splitlines()]
+    [value] = [row for row in rows if row[0] == "primary, looked-after: treated, log-odds: value"]
+    assert value[3] == "0.001"
+    assert float(value[2]) - float(value[1]) == pytest.approx(0.001)
+    assert ["primary, looked-after: rows", "released", "hidden"] in [row[:3] for row in rows]
+    assert any(row[0].endswith("note permutation_floor") and "Other words." in row for row in rows)
+
+
+def test_compare_within_the_tolerance_says_what_is_furthest_apart(impact, twins):
+    def change(plain: dict[str, Any]) -> None:
+        plain["analyses"][0]["results"][0]["std_error"] *= 1 + 1e-8
+
+    resealed(twins[1], change)
+    code, out, _ = impact("compare", *twins)
+    assert code == 0
+    assert (
+        "Furthest apart of those that agree: primary, looked-after: treated, log-odds: std error, by " in out
+    )
+
+
+def test_compare_prints_one_object_for_programs(impact, twins):
+    code, out, complaint = impact("compare", *twins, "--json")
+    found = json.loads(out)
+    assert (code, complaint) == (0, "")
+    assert found["is_comparable"] is found["agrees"] is True
+    assert found["ids"][0] == found["ids"][1]
+    assert (found["inputs"], found["differences"], found["tolerance"]) == ([], [], 1e-6)
+    resealed(twins[1], lambda plain: plain["analyses"].pop())
+    code, out, complaint = impact("compare", *twins, "--json")
+    [told] = json.loads(out)["differences"]
+    assert (code, complaint, told["kind"], told["first"], told["second"]) == (
+        1,
+        "",
+        "absent",
+        "is there",
+        None,
+    )
+
+
+def _another_study(path: Path) -> None:
+    resealed(path, lambda plain: plain.update(study="other"))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "complaint"),
+    [
+        (lambda path: path.unlink(), "two.json: this is not a results bundle."),
+        (lambda path: path.write_text("title: a plan"), "two.json: this is not a results bundle."),
+        (lambda path: path.write_bytes(b"\x00"), "two.json: this is not a results bundle."),
+        (
+            lambda path: path.write_text(path.read_text().replace('"seed": 7', '"seed": 8')),
+            "two.json: the hash does not fit; the bundle was changed after it was made.",
+        ),
+        (_another_study, "One bundle is of the study “small”, the other of “other”."),
+    ],
+)
+def test_compare_refuses_what_cannot_be_compared(impact, twins, spoil, complaint):
+    spoil(twins[1])
+    assert impact("compare", *twins) == (2, "", complaint + "\n")
+    code, out, told = impact("compare", *twins, "--json")
+    assert (code, told) == (2, complaint + "\n")
+    assert json.loads(out) == {"is_comparable": False, "because": complaint}
+
+
+def test_compare_needs_two_bundles_and_says_how_close_is_close(impact):
+    assert impact("compare", "one.json")[0] == 2
+    code, out, _ = impact("compare", "--help")
+    assert code == 0
+    assert "one part in 1,000,000" in " ".join(out.split())
+    assert "Exit code 0: they agree" in " ".join(out.split())
 
 
 # Designs

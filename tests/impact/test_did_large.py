@@ -44,6 +44,12 @@ def test_effect_in_files_equals_effect(tmp_path, changes):
     the_same(effect_in_files(stored(frame, tmp_path, 3), columns), effect(frame, columns))
 
 
+def test_effect_in_files_asks_once_whether_a_person_occurs_twice(tmp_path):
+    frame = children(3, per_cell=8).assign(child=lambda rows: np.arange(len(rows)))
+    columns = replace(COLUMNS, person="child")
+    the_same(effect_in_files(stored(frame, tmp_path), columns), effect(frame, columns))
+
+
 def test_effect_in_files_notes_gaps_absorbed_dates_and_sites_always_treated(tmp_path):
     frame = children(4, per_cell=6)
     frame = frame[(frame["site"] != "S07") | (frame["period"] < 6)]

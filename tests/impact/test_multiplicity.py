@@ -55,3 +55,10 @@ def test_hochberg_familywise_error_of_true_nulls():
     rejected = sum(any(hochberg(rng.uniform(size=6)).is_rejected) for _ in range(runs))
     # Simes' inequality makes the rate at most 5%; the bound is three Monte Carlo standard errors above it.
     assert rejected / runs < 0.05 + 3 * (0.05 * 0.95 / runs) ** 0.5
+
+
+def test_a_p_value_whose_multiple_is_alpha_but_for_rounding_is_rejected():
+    for nudge in (1 - 1e-13, 1.0, 1 + 1e-13):
+        found = hochberg([0.05 / 3 * nudge, 0.6, 0.9], alpha=0.05)
+        assert found.is_rejected == (True, False, False)
+    assert hochberg([0.05 / 3 * (1 + 1e-8), 0.6, 0.9], alpha=0.05).is_rejected == (False, False, False)

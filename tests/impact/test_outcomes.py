@@ -39,6 +39,19 @@ def test_the_first_referral_in_the_trial_period_counts_and_no_other():
     assert found.left_out == {"referred outside the trial period": 1}
 
 
+def test_episodes_of_the_same_days_make_the_same_period_in_any_order_of_the_file():
+    episodes = frame(
+        "child started_on ended_on placement end_reason",
+        ("a", "2021-02-01", "2021-06-01", "U1", "E11"),
+        ("a", "2021-02-01", "2021-06-01", "K2", "E4A"),
+        ("b", "2021-02-01", None, "U3", None),
+        ("b", "2021-02-01", None, "K2", None),
+    )
+    found = cohorts.periods_of_care(episodes)
+    assert found["placement"].tolist() == ["U1", "K2"]
+    pd.testing.assert_frame_equal(found, cohorts.periods_of_care(episodes[::-1]))
+
+
 def test_age_is_in_completed_years_at_the_referral():
     referrals = frame("child site referred_on", ("a", "A", "2022-03-04"), ("b", "A", "2022-03-05"))
     children = frame("child birth_on", ("a", "2009-03-05"), ("b", "2009-03-05"))

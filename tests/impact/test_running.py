@@ -545,7 +545,7 @@ def test_coverage_of_every_interval(tmp_path, capsys):
 def test_the_bundle_is_plain_json_that_other_programs_read(told, tmp_path):
     bundles.write(told, tmp_path / "results.json")
     plain = json.loads((tmp_path / "results.json").read_text())
-    assert plain["schema"] == 1
+    assert plain["schema"] == 2
     assert {"name", "scale", "error", "value", "low", "high", "status"} <= set(
         plain["analyses"][0]["results"][0]
     )
