@@ -12,7 +12,6 @@ from impact.columns import Floats
 from impact.errors import BadData, NotIdentified
 from impact.estimate import Note
 from impact.ties import ROUNDING, TIE, levels
-from impact.information import EQUAL
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,6 +13,7 @@ from django.db.migrations.executor import MigrationExecutor
 from tests.databases import ROOT
 
 
+@pytest.mark.row("ST-08")
 def test_suite_is_collected_without_the_plugin_for_several_processes():
     """Of its markers and fixtures nothing is needed: an unknown marker would be an error of the whole file.
 
@@ -25,6 +26,7 @@ def test_suite_is_collected_without_the_plugin_for_several_processes():
     assert found.returncode == 0, found.stdout[-2000:]
 
 
+@pytest.mark.row("SP-14", "ST-08")
 @pytest.mark.django_db
 @pytest.mark.parametrize("alias", ["default", "keys"])
 def test_copied_database_is_migrated_to_the_last_step(alias: str):

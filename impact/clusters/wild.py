@@ -14,7 +14,7 @@ from impact.clusters.fitting import ClusterFit, Target
 from impact.clusters.variances import title
 from impact.columns import Floats
 from impact.errors import BadData, NotIdentified
-from impact.estimate import Note
+from impact.estimate import Note, without_rounding
 from impact.ties import ROUNDING, TIE
 
 __all__ = ["WildTest", "wild_bootstrap"]
@@ -72,8 +72,9 @@ def wild_bootstrap(
     """
     if not 0 < level < 1:
         raise BadData(f"The confidence level must lie between 0 and 1, not {level}.")
-    a, value = fitted.bread @ fitted.direction(target), fitted.value(target)
+    a = fitted.bread @ fitted.direction(target)
     observed = float(np.sum((fitted.scores @ a) ** 2))
+    value = without_rounding(fitted.value(target), float(np.sqrt(observed)))
     if not observed > 0:
         raise NotIdentified(f"“{title(target)}” has no variation between clusters left to resample.")
     is_exact = kind == "rademacher" and fitted.n_clusters <= ENUMERABLE

@@ -222,10 +222,11 @@ def _cell(
             change, treated[use].astype(float), x, ["constant", *covariates], panel.weight[use], method
         )
     except NotIdentified as error:
-        raise NotIdentified(f"Group {g:g}, period {panel.periods[t]:g}: {error}") from None
-    if (
-        np.abs(curve).max() <= EQUAL * np.abs(panel.outcome[use]).max()
-    ):  # outcomes without error leave rounding
+        raise NotIdentified(
+            f"Group {printed(g, 'g')}, period {printed(panel.periods[t], 'g')}: {error}"
+        ) from None
+    # Outcomes without error leave rounding.
+    if np.abs(curve).max() <= EQUAL * np.abs(panel.outcome[use]).max():
         curve = np.zeros_like(curve)
     influence = np.zeros(len(use))
     influence[use] = curve * len(use) / use.sum()

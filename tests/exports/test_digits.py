@@ -83,7 +83,7 @@ NO_PRINT = {
     ("impact/glmm/fits.py", "round(float(patterns.events.sum()))"): "a count of events",
     ("impact/glmm/patterns.py", "round(float(n.sum()))"): "a count of rows",
     ("impact/mixed.py", "round(float(n.sum()))"): "a count of rows",
-    ("impact/logits/separation.py", "np.round(signed / np.where(size > 0, size, 1), 12)"): "rows that are alike",
+    ("impact/separation.py", "np.round(rows / size, 12)"): "rows that are alike",
     ("impact/power/trials.py", "np.round(size[seen])"): "a number of children to draw",
     ("impact/simulator.py", "np.round(length)"): "a number of days to draw",
 }  # fmt: skip

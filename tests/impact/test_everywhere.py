@@ -25,13 +25,18 @@ from tests.impact.everywhere.registry import Tables, Told, called_here, told
 ROOMS = {
     "impact.bundles": "takes numbers that are there into a file and out of it; tests/impact/test_bundles.py",
     "impact.commands": "asks what is held here; the printing is held by every case's printed numbers",
+    "impact.comparison": "compares numbers that are there; tests/impact/test_comparison.py",
     "impact.documents": "reads a file of words",
+    "impact.information": "the steps of every fit, which each regression here takes",
+    "impact.keys": "the order of rows before draws, which the imputations here take",
     "impact.plans": "reads a file of words",
     "impact.plots": "draws numbers that are there",
     "impact.reports": "puts numbers that are there into words",
     "impact.running": "asks what is held here, one shipped plan after another; tests/impact/test_running.py",
+    "impact.separation": "the step by which each regression here refuses data that are “apart”",
     "impact.simulator": "draws data from a seed and takes none",
     "impact.site_periods": "reads a file of words",
+    "impact.ties": "decides ties, as the cases with ties here show",
 }
 EXCEPTIONS = {
     "impact.columns.named": "looks up a column by name",
@@ -115,6 +120,7 @@ def test_a_case_is_answered_or_refused_as_it_should_be(name: str):
     assert (at_home(name).refusal is not None) == CASES[name].is_refused, at_home(name).refusal
 
 
+@pytest.mark.row("ST-12")
 @pytest.mark.parametrize(("name", "move"), ASKED)
 def test_an_answer_is_the_same_after(name: str, move: str):
     case = CASES[name]
@@ -126,6 +132,7 @@ def test_an_answer_is_the_same_after(name: str, move: str):
     the_same(case, found, at_home(name))
 
 
+@pytest.mark.row("ST-12")
 @pytest.mark.parametrize("name", CASES)
 def test_an_answer_is_the_same_in_one_thread(name: str):
     case = CASES[name]

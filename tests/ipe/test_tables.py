@@ -91,6 +91,7 @@ def test_operation_is_written_into_a_migration_and_says_what_it_does() -> None:
     assert not operation.references_model("Lamp", "ipe")
 
 
+@pytest.mark.row("SP-14")
 @pytest.mark.parametrize("room", ["ipe", *(room for room in settings.ROOMS if room != "findings")])
 def test_first_migration_of_a_room_makes_every_table_whole_in_one_step(room: str) -> None:
     """SQLite would write a table anew for each constraint that is added to it, in every new database."""

@@ -152,7 +152,9 @@ def gaps() -> Frame:
 
 @case(gaps)
 def imputations(frame: Frame, _: list[str]) -> Any:
-    found = impute(frame, ["x", "w", "band", "dose", "arm", "y"], seed=3, n_imputations=2, n_rounds=2)
+    found = impute(
+        frame, ["x", "w", "band", "dose", "arm", "y"], seed=3, n_imputations=2, n_rounds=2, keys=["id"]
+    )
     return {
         "frames": [one.set_index("id")[["x", "dose", "arm"]].sort_index() for one in found.frames],
         "missing": found.n_missing,
@@ -162,7 +164,7 @@ def imputations(frame: Frame, _: list[str]) -> Any:
 
 @case(gaps)
 def imputations_among_ties(frame: Frame, _: list[str]) -> Any:
-    found = impute(frame, ["w", "band", "dose"], seed=3, n_imputations=2)
+    found = impute(frame, ["w", "band", "dose"], seed=3, n_imputations=2, keys=["id"])
     return [one.set_index("id")["dose"].sort_index() for one in found.frames]
 
 

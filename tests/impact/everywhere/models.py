@@ -21,11 +21,12 @@ from impact.clusters import (
     small_sample_notes,
     wild_bootstrap,
 )
-from impact.columns import clustered, groups, independent, matrix, standardised
+from impact.columns import clustered, groups, matrix
 from impact.complier import complier_effect
 from impact.glmm import average_effect, collapse, random_intercept_logit
 from impact.hurdle import hurdle
 from impact.icc import anova_icc, anova_icc_of_counts, latent_icc, latent_sd
+from impact.information import independent, standardised
 from impact.logits import average_difference, average_effects, conditional_logit, logit
 from impact.mixed import linear_mixed
 from impact.ordinal import ordinal_logit
