@@ -43,7 +43,8 @@ def fingerprint() -> str:
     versions = (django.VERSION, sys.version_info, sqlite3.sqlite_version)
     digest = hashlib.sha256(repr(versions).encode())
     shell = ROOT / "ipe"
-    files = [shell / "settings.py", shell / "keystore.py", shell / "management/commands/migrate_all.py"]
+    names = ("settings.py", "keystore.py", "tables.py", "management/commands/migrate_all.py")
+    files = [shell / name for name in names]
     for app in apps.get_app_configs():
         for pattern in ("migrations/*.py", "models.py", "models/**/*.py"):
             files += sorted(Path(app.path).glob(pattern))

@@ -433,6 +433,9 @@ def test_chart_a_cell_by_keyboard_alone(live_page, work, study, researcher):
     page.wait_for_selector("#quote-picker[open]")
     with page.expect_response(lambda answer: answer.url.endswith(reverse_cell(study, work)) and answer.ok):
         page.keyboard.press("Enter")
+    page.wait_for_selector(
+        "#saved:has-text('Saved, version')"
+    )  # or its words would come over those of the typing
     page.keyboard.type(" and later eased.")
     page.wait_for_selector("text=Not saved yet")
     with page.expect_response(lambda answer: answer.url.endswith(reverse_cell(study, work)) and answer.ok):

@@ -23,7 +23,7 @@ from tests.servers.processes import wait_for
 from tests.servers.recipes import VARIABLES
 from tests.servers.running import Running, are_free, free_ports
 
-pytestmark = [pytest.mark.real_clock, pytest.mark.xdist_group("servers")]
+pytestmark = [pytest.mark.real_clock, pytest.mark.once]
 ROOT = Path(__file__).resolve().parents[2]
 
 

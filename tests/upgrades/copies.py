@@ -69,9 +69,11 @@ class Copy:
             if not here.is_sqlite:
                 _add(kept, DUMP, dumps.dump(here.settings["DATABASE_URL"]).encode())
 
-    def restore(self, home: Path, database: str) -> Installation:
-        """A new installation with the data and the key of the copy, on the database that DATABASE_URL names."""
+    def restore(self, home: Path, database: str, server: str = "") -> Installation:
+        """A new installation with the data and the key of the copy; one on PostgreSQL has a database on `server`."""
         here = Installation.new(home)
+        if database == "postgresql":
+            here.make_database(server, template="template1")
         here.master_key = self.master_key
         with zipfile.ZipFile(self.folder / f"{database}.zip") as kept:
             kept.extractall(home)

@@ -42,9 +42,10 @@ def make(into: Path, *, server: str) -> Copy:
     found = {}
     with tempfile.TemporaryDirectory(prefix="ipe-copy-") as homes:
         for database in DATABASES:
-            os.environ["DATABASE_URL"] = server if database == "postgresql" else ""
             here = Installation.new(Path(homes) / database)
             here.master_key = key
+            if database == "postgresql":
+                here.make_database(server, template="template1")
             try:
                 found[database] = _loaded(here)
                 copy.keep(here, database)

@@ -17,7 +17,8 @@ from tests.upgrades import dumps
 from tests.upgrades.copies import DATABASES, Copy, copies, present_version
 from tests.upgrades.making import ASK, NotMade, make
 
-pytestmark = [pytest.mark.real_clock, pytest.mark.xdist_group("upgrades")]
+# Each test has databases of its own, whatever the suite runs on.
+pytestmark = [pytest.mark.real_clock, pytest.mark.once]
 
 MOST_BYTES = 20_000_000
 PERSON = "Marion Oakes"
@@ -36,13 +37,10 @@ def server() -> str:
     params=[(copy, database) for copy in copies() for database in DATABASES],
     ids=lambda p: f"{p[0].version}-{p[1]}",
 )
-def restored(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[tuple[Copy, str, Installation]]:
+def restored(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Copy, str, Installation]]:
     """A copy, the database it is of, and the installation that it was restored to, not yet migrated."""
     copy, database = request.param
-    monkeypatch.setenv("DATABASE_URL", server() if database == "postgresql" else "")
-    here = copy.restore(tmp_path / "home", database)
+    here = copy.restore(tmp_path / "home", database, server() if database == "postgresql" else "")
     try:
         yield copy, database, here
     finally:
@@ -86,11 +84,10 @@ def test_copies_begin_with_the_first_version_that_has_one_and_are_small() -> Non
 
 
 @pytest.mark.slow  # loads the demo on both databases: three quarters of a minute
-def test_copy_is_made_alike_a_second_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_copy_is_made_alike_a_second_time(tmp_path: Path) -> None:
     if shutil.which("pg_dump") is None:
         required("postgres", "pg_dump is missing; it comes with the client programs of PostgreSQL")
     on = server()
-    monkeypatch.setenv("DATABASE_URL", "")  # which `make` sets as it goes
     made = make(tmp_path, server=on)
     assert made.version == present_version()
     kept = next((copy for copy in copies() if copy.version == made.version), made)
