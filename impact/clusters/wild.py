@@ -73,7 +73,7 @@ def wild_bootstrap(
     if not 0 < level < 1:
         raise BadData(f"The confidence level must lie between 0 and 1, not {level}.")
     a = fitted.bread @ fitted.direction(target)
-    observed = float(np.sum((fitted.scores @ a) ** 2))
+    observed = float(np.sum(fitted.along(a) ** 2))
     value = without_rounding(fitted.value(target), float(np.sqrt(observed)))
     if not observed > 0:
         raise NotIdentified(f"“{title(target)}” has no variation between clusters left to resample.")

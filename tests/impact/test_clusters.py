@@ -281,6 +281,20 @@ def test_wild_interval_holds_the_values_that_are_not_rejected(grunfeld: ClusterF
     assert (five.low, five.high) == (-math.inf, math.inf)  # p cannot fall below .0625
 
 
+@pytest.mark.parametrize("seed", range(10))
+def test_wild_bootstrap_refuses_what_differs_between_clusters_by_rounding_alone(seed: int) -> None:
+    """Clusters differ in their level, and the effect is the same in each of them."""
+    shift = np.random.default_rng(5).normal(size=8)
+    d, within = np.tile([0.0, 0, 0, 1, 1, 1], 8), np.tile([1.0, -2, 1, 2, -1, -1], 8)
+    site = np.repeat(np.arange(8), 6)
+    frame = pd.DataFrame({"y": 0.3 * d + shift[site] * (1 + np.pi * within), "d": d, "site": site})
+    frame["y"] *= 1 + 1e-13 * np.random.default_rng(seed).normal(size=len(frame))
+    fitted = fit(sums_of(frame.sample(frac=1, random_state=seed), "y", ["d"], [], "site"))
+    assert fitted.value("d") == pytest.approx(0.3, abs=1e-9)
+    with pytest.raises(NotIdentified, match="no variation between clusters"):
+        wild_bootstrap(fitted, "d")
+
+
 def test_wild_bootstrap_of_the_estimate_itself_has_p_one(grunfeld: ClusterFit) -> None:
     assert wild_bootstrap(grunfeld, "value", null=grunfeld.value("value")).p_value == 1
 
