@@ -19,6 +19,7 @@ import time_machine
 from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.test import Client
+from threadpoolctl import threadpool_limits
 
 NOW = dt.datetime(2026, 11, 21, 10, 0, tzinfo=dt.UTC)
 DATA = Path(os.environ.get("TEST_DATA_DIR", "../shared/data"))
@@ -113,7 +114,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = again
 
 
-def pytest_collection_finish() -> None:
+def pytest_collection_finish(session: pytest.Session) -> None:
+    if is_worker(session.config):
+        # There are as many processes as processors and more: threads of linear algebra would wait for each other. The
+        # tests that ask for two set two.
+        threadpool_limits(1)
     # What is imported stays to the end: the collector need not walk through all of it again and again.
     gc.collect()
     gc.freeze()
