@@ -55,7 +55,7 @@ class Desk:
     """A browser page signed in as somebody. `problems` are console errors and uncaught exceptions."""
 
     def __init__(self, chromium: Any, base: str, user: Any, width: int, dark: bool) -> None:
-        self.base = base
+        self.base, self.dark = base, dark
         self.context = chromium.new_context(
             viewport={"width": width, "height": 900}, color_scheme="dark" if dark else "light"
         )
@@ -81,6 +81,25 @@ class Desk:
         answer = self.page.goto(self.base + path)
         self.settle()
         return answer
+
+    def shows(self, path: str) -> bool:
+        """Whether a page is at this address, which then stands here, and not a file."""
+        kind = self.page.request.head(self.base + path).headers.get("content-type", "")
+        if "text/html" not in kind:
+            return False
+        self.go(path)
+        return True
+
+    def turn(self, width: int, *, dark: bool = False) -> None:
+        """Make the window as wide as this, and the page light or dark."""
+        size = {"width": width, "height": 900}
+        if self.page.viewport_size != size or dark != self.dark:
+            self.page.set_viewport_size(size)
+            self.page.emulate_media(color_scheme="dark" if dark else "light")
+            self.dark = dark
+            self.page.evaluate(DRAWN)
+            self.page.evaluate("document.getAnimations().forEach(one => one.finish())")  # of colours
+            self.settle()
 
     def settle(self) -> None:
         """Wait until the page has drawn itself and nothing that its scripts ask for is on its way."""
