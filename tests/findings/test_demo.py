@@ -27,13 +27,18 @@ NAMED = [
 ]
 
 
-@pytest.fixture
-def demo(db):
+@pytest.mark.row("000-19")
+def test_demo_holds_what_a_new_user_should_find(db):
+    """One test, because loading takes longer than all that is asked of it."""
     assert loading.load(lambda line: None)
-    return Evaluation.objects.get(slug="demo")
+    demo = Evaluation.objects.get(slug="demo")
+    it_is_loaded_whole_and_once(demo)
+    its_overview_shows_little_overdue_and_something_to_come(demo)
+    its_texts_have_1500_words_and_no_name()
+    the_return_of_the_trial_asks_for_each_specialist_role()
 
 
-def test_demo_loads_whole_and_once(demo):
+def it_is_loaded_whole_and_once(demo):
     assert not loading.load(lambda line: None)
     assert Evaluation.objects.count() == 3
     assert Participant.objects.filter(evaluation=demo).count() == len(PEOPLE)
@@ -44,7 +49,7 @@ def test_demo_loads_whole_and_once(demo):
     assert audit.verify().is_whole
 
 
-def test_demo_overview_shows_little_overdue_and_something_to_come(demo):
+def its_overview_shows_little_overdue_and_something_to_come(demo):
     lead = User.objects.get(email=LEAD)
     today = timezone.localdate()
     waits = waiting(rooms.due(demo, lead, today), today=today)
@@ -57,8 +62,7 @@ def test_demo_overview_shows_little_overdue_and_something_to_come(demo):
     assert [item.label for item in waits.later] == ["Merrowdale, 12 months: 8 still to book"]
 
 
-@pytest.mark.row("000-19")
-def test_return_of_the_trial_asks_for_each_specialist_role(demo):
+def the_return_of_the_trial_asks_for_each_specialist_role():
     trial = Evaluation.objects.get(slug="family-safeguarding-trial")
     wave = trial.sites.get(code="walsall").waves.get(phase__code="3m")
     form = ReturnForm(study=trial, user=User.objects.get(email=LEAD), wave=wave)
@@ -66,7 +70,7 @@ def test_return_of_the_trial_asks_for_each_specialist_role(demo):
     assert asked == ["", "Domestic abuse", "Mental health", "Substance misuse", "Probation"]
 
 
-def test_demo_texts_have_1500_words_and_no_name(demo):
+def its_texts_have_1500_words_and_no_name():
     texts = [version.text for version in Version.objects.current()]
     assert len(texts) == 5
     assert all(len(text.split()) > 1500 for text in texts)
