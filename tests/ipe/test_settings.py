@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from ipe import env
+from ipe import checks, env
 
 GOOD = {
     "ENVIRONMENT": "production",
@@ -44,12 +44,7 @@ def test_production_starts_with_everything_set(tmp_path):
         ({"DEBUG": "1"}, "DEBUG must be off"),
         ({"DEBUG": "maybe"}, "DEBUG must be 1 or 0"),
         ({"SECRET_KEY": ""}, "SECRET_KEY and MASTER_KEY must be set"),
-        ({"SECRET_KEY": "short"}, "50 characters"),
         ({"MASTER_KEY": ""}, "SECRET_KEY and MASTER_KEY must be set"),
-        ({"MASTER_KEY": "not-a-key"}, "MASTER_KEY must be 32 bytes"),
-        ({"MASTER_KEY": "s" * 60}, "must be two secrets"),
-        ({"ALLOWED_HOSTS": ""}, "ALLOWED_HOSTS"),
-        ({"BROKER_URL": "amqp://guest:guest@127.0.0.1/"}, "default account"),
         ({"DATABASE_URL": "nonsense"}, "DATABASE_URL"),
         ({"ENVIRONMENT": "staging"}, "demo or production"),
         ({"MAX_UPLOAD_MB": "many"}, "whole number"),
@@ -59,6 +54,37 @@ def test_production_refuses(tmp_path, changes, words):
     answer = check(tmp_path, **changes)
     assert answer.returncode != 0
     assert words in answer.stderr
+
+
+# What the settings can be read with and the system checks refuse: setting, value, words.
+UNSAFE = [
+    ("SECRET_KEY", "short", "50 characters"),
+    ("MASTER_KEY", "not-a-key", "MASTER_KEY must be 32 bytes"),
+    ("MASTER_KEY", "s" * 60, "must be two secrets"),
+    ("ALLOWED_HOSTS", [], "ALLOWED_HOSTS"),
+    ("ALLOWED_HOSTS", ["*"], "ALLOWED_HOSTS"),
+    ("BROKER_URL", "amqp://guest:guest@127.0.0.1/", "default account"),
+]
+
+
+@pytest.mark.row("V13.4.2")
+@pytest.mark.parametrize(("name", "value", "words"), UNSAFE)
+def test_production_is_not_safe(settings, db, name, value, words):
+    settings.IS_PRODUCTION = True
+    settings.SECRET_KEY, settings.MASTER_KEY = GOOD["SECRET_KEY"], GOOD["MASTER_KEY"]
+    settings.ALLOWED_HOSTS, settings.BROKER_URL = ["ipe.example.org"], ""
+    assert checks.production_is_safe() == []
+    setattr(settings, name, value)
+    assert any(words in problem.msg for problem in checks.production_is_safe())
+
+
+@pytest.mark.row("V13.4.2")
+def test_production_refuses_whatever_is_not_safe_and_says_it_all(tmp_path):
+    answer = check(
+        tmp_path, SECRET_KEY="short", MASTER_KEY="short", ALLOWED_HOSTS="", BROKER_URL="amqp://guest:guest@h/"
+    )
+    assert answer.returncode != 0
+    assert [words for _, _, words in UNSAFE if words not in answer.stderr] == []
 
 
 def test_a_key_file_among_the_data_is_refused(tmp_path):
@@ -98,7 +124,6 @@ def test_the_demo_server_starts(tmp_path):
 
 @pytest.mark.row("V6.3.2")
 def test_production_refuses_demo_accounts(settings, db):
-    from ipe import checks
     from ipe.models import User
 
     settings.IS_PRODUCTION, settings.SECRET_KEY, settings.ALLOWED_HOSTS = True, "s" * 60, ["x.example.org"]
