@@ -8,7 +8,6 @@ import math
 import pkgutil
 import re
 from collections.abc import Callable, Iterator
-from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -79,15 +78,6 @@ def thirteenth_digit(given: Tables, names: list[str]) -> tuple[Tables, list[str]
 
 
 MOVES = {"rows": rows, "columns": columns, "thirteenth digit": thirteenth_digit}
-ASKED = [
-    (name, move) for name, case in CASES.items() for move in MOVES if move != "rows" or not case.in_order
-]
-
-
-@cache
-def at_home(name: str) -> Told:
-    """The answer to which the others are compared, in two threads."""
-    return _in_threads(2, CASES[name])
 
 
 def _in_threads(n: int, case: Case) -> Told:
@@ -98,45 +88,40 @@ def _in_threads(n: int, case: Case) -> Told:
         return told(case, given, case.covariates)
 
 
-def the_same(case: Case, found: Told, expected: Told) -> None:
+def the_same(case: Case, found: Told, expected: Told, *, after: str) -> None:
     """The same words, the same text of every number, and every number within the tolerance of the case."""
-    assert found.words == expected.words
-    assert found.numbers.keys() == expected.numbers.keys()
+    assert found.words == expected.words, after
+    assert found.numbers.keys() == expected.numbers.keys(), after
     apart = {}
     for key, one in expected.numbers.items():
         other = found.numbers[key]
         if not math.isfinite(one.value):
-            assert repr(other.value) == repr(one.value), key
+            assert repr(other.value) == repr(one.value), (after, key)
         elif not abs(other.value - one.value) <= case.tolerance * one.size:
             apart[key] = (one.value, other.value, abs(other.value - one.value) / one.size)
-    assert not apart
+    assert not apart, after
     assert {k: n.printed for k, n in found.numbers.items()} == {
         k: n.printed for k, n in expected.numbers.items()
-    }
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_a_case_is_answered_or_refused_as_it_should_be(name: str):
-    assert (at_home(name).refusal is not None) == CASES[name].is_refused, at_home(name).refusal
-
-
-@pytest.mark.row("ST-12")
-@pytest.mark.parametrize(("name", "move"), ASKED)
-def test_an_answer_is_the_same_after(name: str, move: str):
-    case = CASES[name]
-    found = told(case, *MOVES[move](case.data(), list(case.covariates)))
-    if move == "columns" and case.is_refused:
-        # Of columns that say the same, the one that comes last is named.
-        assert _without_names(found.refusal) == _without_names(at_home(name).refusal)
-        return
-    the_same(case, found, at_home(name))
+    }, after
 
 
 @pytest.mark.row("ST-12")
 @pytest.mark.parametrize("name", CASES)
-def test_an_answer_is_the_same_in_one_thread(name: str):
+def test_an_answer_is_the_same_after_every_move(name: str):
+    """One test of each case, so that it is answered once as it is, in two threads, for all that is held against it."""
     case = CASES[name]
-    the_same(case, _in_threads(1, case), at_home(name))
+    at_home = _in_threads(2, case)
+    assert (at_home.refusal is not None) == case.is_refused, at_home.refusal
+    for move, change in MOVES.items():
+        if move == "rows" and case.in_order:
+            continue
+        found = told(case, *change(case.data(), list(case.covariates)))
+        if move == "columns" and case.is_refused:
+            # Of columns that say the same, the one that comes last is named.
+            assert _without_names(found.refusal) == _without_names(at_home.refusal), move
+        else:
+            the_same(case, found, at_home, after=move)
+    the_same(case, _in_threads(1, case), at_home, after="one thread")
 
 
 def test_every_computing_function_is_a_case_or_an_exception_with_a_reason():
