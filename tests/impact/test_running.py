@@ -165,7 +165,7 @@ def test_the_difference_in_differences_of_family_valued_runs_and_finds_what_was_
 
 
 def test_signs_of_safety_runs_and_finds_what_was_put_in(tmp_path):
-    bundle = shipped(tmp_path / "plan", "signs-of-safety-did", 12_000, base_rate=0.15)
+    bundle = shipped(tmp_path / "plan", "signs-of-safety-did", 5_000, base_rate=0.15)
     assert {f"{a.id}: {a.outcome}": a.failed for a in bundle.analyses if a.failed} == {}
     assert near(bundle, "primary", "assessment-days", EFFECTS.assessment_days)
     assert near(bundle, "limit-310", "assessment-days-310", EFFECTS.assessment_days)
