@@ -102,8 +102,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             marker.kwargs.setdefault("databases", ["default", "keys"])
         if uses_database(item) and not item.get_closest_marker("django_db"):
             item.add_marker(pytest.mark.django_db(databases=["default", "keys"]))
-        if item.get_closest_marker("slow") and "slow" not in REQUIRED:
-            item.add_marker(pytest.mark.skip(reason="slow: runs by “make long”, or with REQUIRE=slow"))
+        if slow := item.get_closest_marker("slow"):
+            word = "lands" if slow.kwargs.get("lands") else "slow"
+            if not {word, "slow"} & REQUIRED:
+                where = {"lands": "in .ci/run, before a change lands", "slow": "by “make long”"}[word]
+                item.add_marker(pytest.mark.skip(reason=f"slow: runs {where}, or with REQUIRE={word}"))
     # What takes longest begins first, so that no process is left alone with it at the end.
     items.sort(
         key=lambda item: [bool(item.get_closest_marker(name)) for name in ("once", "browser")], reverse=True

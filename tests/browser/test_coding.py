@@ -582,6 +582,7 @@ def test_bold_and_comment_in_a_cell(live_page, work, study, researcher):
     ]
 
 
+@pytest.mark.slow(lands=True)
 def test_pages_of_coding_are_clean_for_axe(desk, work, study, researcher):
     start, end = place_of(work["version"], "one more thing")
     for code in ("caseload", "time"):
@@ -597,13 +598,13 @@ def test_pages_of_coding_are_clean_for_axe(desk, work, study, researcher):
         reverse("coding:quotes_export", kwargs={"slug": study.slug, "pk": work["caseload"].pk}),
         reverse_cell(study, work),
     ]
-    wrong = {}
-    for dark in (False, True):
-        page = desk(researcher, dark=dark)
-        for url in urls:
-            page.go(url)
+    page, wrong = desk(researcher), {}
+    for url in urls:
+        page.go(url)
+        for dark in (False, True):
+            page.turn(1280, dark=dark)
             if found := page.axe() + page.problems:
-                wrong[url] = found
+                wrong[url, dark] = found
     assert wrong == {}
 
 

@@ -82,6 +82,7 @@ def test_words_are_added_by_selecting_them(desk, study, in_review, fieldwork):
     assert one.problems == []
 
 
+@pytest.mark.slow(lands=True)
 def test_every_page_of_the_job_is_accessible_narrow_and_dark(
     desk, study, upload, in_review, cleared, fieldwork, researcher
 ):

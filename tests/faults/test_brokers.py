@@ -129,6 +129,7 @@ class OverBroker(Imports):
         return job
 
 
+@pytest.mark.slow(lands=True)
 def test_every_job_ends_once_whatever_becomes_of_the_broker_and_the_worker(
     planted: Planted, broker: tuple[str, Forwarder]
 ) -> None:

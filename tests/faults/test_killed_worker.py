@@ -143,6 +143,7 @@ def kill_rounds(planted: Planted, n_rounds: int) -> Imports:
 
 
 @pytest.mark.row("V2.3.3")
+@pytest.mark.slow(lands=True)
 def test_three_kills_of_the_worker_leave_nothing_half_done(planted: Planted) -> None:
     kill_rounds(planted, 3)
 

@@ -313,6 +313,7 @@ def test_a_group_whose_clearance_had_lapsed_is_cut_and_can_be_cleared_again(
 
 
 @pytest.mark.row("V2.3.3")
+@pytest.mark.slow(lands=True)
 def test_a_withdrawal_that_is_killed_has_not_begun_or_is_finished_by_the_worker(
     planted: Planted, tmp_path: Path
 ) -> None:

@@ -138,8 +138,14 @@ def _hold(one: Told, other: Told) -> None:
     assert other.report == one.report
 
 
+# The two with pairs of sites take half a minute each, most of it for matching and for the pictures of the report.
+LANDS = pytest.mark.slow(lands=True)
+
+
 @pytest.mark.row("ST-12")
-@pytest.mark.parametrize("name", list(SIZES))
+@pytest.mark.parametrize(
+    "name", [name if "trial" in name else pytest.param(name, marks=LANDS) for name in SIZES]
+)
 def test_every_kind_of_analysis_of_a_shipped_plan_says_the_same(first, name, tmp_path, capsys):
     tables, one = first(name, capsys, whole=False)
     answered = [analysis for analysis in one.bundle.analyses if not analysis.failed]
