@@ -117,11 +117,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = again
 
 
-def pytest_collection_finish(session: pytest.Session) -> None:
-    if is_worker(session.config):
-        # There are as many processes as processors and more: threads of linear algebra would wait for each other. The
-        # tests that ask for two set two.
-        threadpool_limits(1)
+def pytest_collection_finish() -> None:
+    # There are as many processes as processors and more: threads of linear algebra would wait for each other. The tests
+    # that ask for two set two.
+    threadpool_limits(1)
     # What is imported stays to the end: the collector need not walk through all of it again and again.
     gc.collect()
     gc.freeze()
