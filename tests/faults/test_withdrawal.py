@@ -19,7 +19,7 @@ import pytest
 
 from tests.faults import planting
 from tests.faults.conftest import Planted
-from tests.faults.installation import DidNotHappen, Visitor, wait_for
+from tests.faults.installation import DidNotHappen, Visitor
 from tests.faults.planting import CANARIES, GROUP, TAMSIN, group_words, kept
 from tests.faults.searching import Search
 
@@ -100,16 +100,10 @@ def withdraw(visitor: Visitor, person: str, scope: str = "delete") -> str:
 
 
 def finish(planted: Planted, person: str) -> None:
-    """Let a worker process do the rest, until the receipt is no longer pending."""
-    planted.here.start_worker()
-    ask = "from consent.models import Withdrawal; answer = "
-    wait_for(
-        "the withdrawal is finished",
-        lambda: planted.ask(
-            ask + f"not any(w.is_pending for w in Withdrawal.objects.filter(participant={person!r}))"
-        ),
-    )
-    planted.here.kill("worker")
+    """Let the worker do the rest, after which the receipt is no longer pending."""
+    planted.work()
+    ask = f"from consent.models import Withdrawal; rows = Withdrawal.objects.filter(participant={person!r})"
+    assert planted.ask(f"{ask}; answer = [row.is_pending for row in rows]") == [False]
 
 
 def belongings(planted: Planted, person: str) -> Any:
@@ -181,7 +175,7 @@ def test_nothing_of_a_person_is_left(planted: Planted, tmp_path: Path) -> None:
         f"try:\n    vault.ensure_key({scope!r}); answer = 'opened'\nexcept KeyDestroyed:\n    answer = 'destroyed'"
     )
     assert refused == "destroyed"
-    planted.here.manage("ledger", "replay")
+    planted.here.command("ledger", "replay")
     assert scope not in planted.ask(ask)
     assert f"participant:{staying['id']}" in planted.ask(ask)
 
@@ -230,7 +224,7 @@ def check_receipt(planted: Planted, url: str, person: str) -> None:
         "reason",
         "at",
     }
-    assert "whole" in planted.here.manage("audit", "verify")
+    assert "whole" in planted.here.command("audit", "verify")
 
 
 def check_it_is_recalled(planted: Planted) -> None:
@@ -275,7 +269,7 @@ def test_one_voice_leaves_a_group_and_the_others_stay_word_for_word(planted: Pla
         "answer = link.version.text[link.start:link.end]"
     )
     assert cell == planting.group_words(1, 0)
-    export_everything(planted, planted.here.home / "handed out")
+    export_everything(planted, planted.here.home / "handed out", is_short=True)
     handed_out = Search(said)
     handed_out.look_everywhere(planted.here.home / "handed out")
     assert not handed_out.hits, handed_out.report()
@@ -357,14 +351,14 @@ def test_a_backup_that_is_restored_is_erased_again(planted: Planted, tmp_path: P
         kept_before = belongings(restored, staying)
         planted.ask(withdrawal_of(person))
         ledger = tmp_path / "ledger"
-        planted.here.manage("ledger", "export", "--out", str(ledger))
+        planted.here.command("ledger", "export", "--out", str(ledger))
 
-        assert "1 carried out again" in restored.here.manage("ledger", "replay", "--from", str(ledger))
+        assert "1 carried out again" in restored.here.command("ledger", "replay", "--from", str(ledger))
         restored.work()
         after = look_everywhere(restored, tmp_path / "after", CANARIES)
         assert not after.hits, after.report()
         assert belongings(restored, staying) == kept_before
-        assert " 0 carried out again" in restored.here.manage("ledger", "replay", "--from", str(ledger))
+        assert " 0 carried out again" in restored.here.command("ledger", "replay", "--from", str(ledger))
         assert restored.ask("from tests.faults import checking; answer = checking.whole()") == []
     finally:
         restored.here.close()
