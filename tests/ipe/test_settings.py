@@ -99,17 +99,21 @@ def test_a_key_file_among_the_data_is_refused(tmp_path):
     assert "must not lie under VAR_DIR" in refused.stderr
 
 
-# What a web server and Celery import; neither runs Django's system checks.
-SERVERS = ["import ipe.wsgi", "from ipe.celery import app; app.finalize()"]
+# What a web server and Celery import, of which neither runs Django's system checks, and a worker, which runs ours alone.
+SERVERS = [
+    ("-c", "import ipe.wsgi"),
+    ("-c", "from ipe.celery import app; app.finalize()"),
+    ("manage.py", "worker", "--once"),
+]
 
 
 @pytest.mark.row("V6.3.2")
-@pytest.mark.parametrize("server", SERVERS)
+@pytest.mark.parametrize("server", SERVERS, ids=" ".join)
 def test_a_server_does_not_start_with_demo_accounts_and_a_weak_secret(tmp_path, server):
     with sqlite3.connect(tmp_path / "ipe.sqlite3") as database:
         database.execute("CREATE TABLE ipe_user (is_demo bool)")
         database.execute("INSERT INTO ipe_user VALUES (1)")
-    refused = started(tmp_path, "-c", server, SECRET_KEY="short")
+    refused = started(tmp_path, *server, SECRET_KEY="short")
     assert refused.returncode != 0
     assert "there are demo accounts in the database" in refused.stderr
     assert "50 characters" in refused.stderr
