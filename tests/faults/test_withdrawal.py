@@ -111,7 +111,6 @@ def belongings(planted: Planted, person: str) -> Any:
 
 
 @pytest.mark.row("CN-16", "CN-19", "000-42")
-@pytest.mark.slow(lands=True)
 def test_nothing_of_a_person_is_left(planted: Planted, tmp_path: Path) -> None:
     leaving, staying = planted.ids["leaving"], planted.ids["staying"]
     others = {f"{where} of the other": kept(where) for where in CANARIES if where not in OF_ONE_ONLY}
@@ -238,7 +237,6 @@ def check_it_is_recalled(planted: Planted) -> None:
 
 
 @pytest.mark.row("CN-17")
-@pytest.mark.slow(lands=True)
 def test_one_voice_leaves_a_group_and_the_others_stay_word_for_word(planted: Planted, tmp_path: Path) -> None:
     group = planted.ids["group"]
     leaving, others = group["people"][0], group["people"][1:]
@@ -287,7 +285,6 @@ def withdrawal_of(person: str, before: str = "", after: str = "") -> str:
     )
 
 
-@pytest.mark.slow(lands=True)
 def test_a_group_whose_clearance_had_lapsed_is_cut_and_can_be_cleared_again(
     planted: Planted, tmp_path: Path
 ) -> None:
@@ -310,7 +307,6 @@ def test_a_group_whose_clearance_had_lapsed_is_cut_and_can_be_cleared_again(
 
 
 @pytest.mark.row("V2.3.3")
-@pytest.mark.slow(lands=True)
 def test_a_withdrawal_that_is_killed_has_not_begun_or_is_finished_by_the_worker(
     planted: Planted, tmp_path: Path
 ) -> None:
