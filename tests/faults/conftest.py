@@ -15,7 +15,7 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,16 +36,20 @@ class Planted:
 
     here: Installation
     ids: dict[str, Any]
+    visitors: dict[str, Visitor] = field(default_factory=dict)
 
     def ask(self, code: str) -> Any:
         return self.here.ask(code)
 
     def visitor(self, role: str) -> Visitor:
-        return self.here.visitor(BY_ROLE[role], PASSWORD)
+        """Somebody of that role, who signs in once: checking a password takes longer than ten pages."""
+        if role not in self.visitors:
+            self.visitors[role] = self.here.visitor(BY_ROLE[role], PASSWORD)
+        return self.visitors[role]
 
     def work(self) -> None:
         """Run every waiting job to its end, with the worker that the application has."""
-        self.here.manage("worker", "--once")
+        self.here.command("worker", "--once")
 
 
 @functools.cache

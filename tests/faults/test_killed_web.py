@@ -186,6 +186,10 @@ def kill_rounds(planted: Planted, n_rounds: int) -> Saves:
 
 
 @pytest.mark.row("V2.3.3")
+def test_a_kill_of_the_web_server_loses_nothing(planted: Planted) -> None:
+    kill_rounds(planted, 1)
+
+
 @pytest.mark.slow(lands=True)
 def test_three_kills_of_the_web_server_lose_nothing(planted: Planted) -> None:
     kill_rounds(planted, 3)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -71,11 +72,15 @@ class Imports:
         self.check_whole(job, attempts={1})
         return seconds
 
-    def round(self, after_seconds: float) -> None:
-        """Kill the worker so long after a job was asked for; the next worker takes over when the lease is over."""
+    def await_writing(self, job: str) -> None:
+        ask = f"from ipe.models import Job; answer = Job.objects.get(pk={job!r}).message"
+        wait_for("the job writes", lambda: self.planted.ask(ask).startswith("Storing"), pause=0.002)
+
+    def round(self, await_moment: Callable[[str], None]) -> None:
+        """Kill the worker at a moment of its job; the next worker takes over when the lease is over."""
         self.open_next()
         job = self.confirm()
-        time.sleep(after_seconds)
+        await_moment(job)
         self.here.kill("worker")
         # The journal of a transaction that was open when the worker died; reading the database rolls it back.
         journal = self.here.var / "ipe.sqlite3-journal"
@@ -126,14 +131,8 @@ def kill_rounds(planted: Planted, n_rounds: int) -> Imports:
     moments = [1.2 * seconds * (number + chance.random()) / n_rounds for number in range(n_rounds)]
     chance.shuffle(moments)
     for moment in moments:
-        imports.round(moment)
-    wrong = planted.ask("from tests.faults import checking; answer = checking.whole()")
-    assert wrong == []
-    unfinished = planted.ask(
-        "from ipe.models import Job; answer = Job.objects.exclude(state__in=['done', 'failed', 'cancelled']).count()"
-    )
-    assert unfinished == 0
-    stages = {stage: imports.killed_at[stage] for stage in STAGES}
+        imports.round(lambda _, seconds=moment: time.sleep(seconds))
+    stages = check_all_ended(imports)
     print(
         f"{n_rounds} kills of a job of {seconds:.2f} s and {N_ROWS} rows: {stages}, with an open transaction: "
         f"{imports.n_open_transactions}; lost: 0, doubles: 0, halves: 0, jobs that did not end: 0"
@@ -142,7 +141,27 @@ def kill_rounds(planted: Planted, n_rounds: int) -> Imports:
     return imports
 
 
+def check_all_ended(imports: Imports) -> dict[str, int]:
+    """That nothing is broken and nothing left over; how often the worker was killed in each stage."""
+    planted = imports.planted
+    wrong = planted.ask("from tests.faults import checking; answer = checking.whole()")
+    assert wrong == []
+    unfinished = planted.ask(
+        "from ipe.models import Job; answer = Job.objects.exclude(state__in=['done', 'failed', 'cancelled']).count()"
+    )
+    assert unfinished == 0
+    return {stage: imports.killed_at[stage] for stage in STAGES}
+
+
 @pytest.mark.row("V2.3.3")
+def test_a_kill_of_the_worker_while_it_writes_leaves_nothing_half_done(planted: Planted) -> None:
+    imports = Imports(planted)
+    planted.here.start_worker()
+    imports.time_one()  # the file that the next one would replace
+    imports.round(imports.await_writing)
+    assert check_all_ended(imports) == {**dict.fromkeys(STAGES, 0), "while writing": 1}
+
+
 @pytest.mark.slow(lands=True)
 def test_three_kills_of_the_worker_leave_nothing_half_done(planted: Planted) -> None:
     kill_rounds(planted, 3)

@@ -19,7 +19,7 @@ import pytest
 
 from tests.faults import planting
 from tests.faults.conftest import Planted
-from tests.faults.installation import DidNotHappen, Visitor, wait_for
+from tests.faults.installation import DidNotHappen, Visitor
 from tests.faults.planting import CANARIES, GROUP, TAMSIN, group_words, kept
 from tests.faults.searching import Search
 
@@ -100,16 +100,10 @@ def withdraw(visitor: Visitor, person: str, scope: str = "delete") -> str:
 
 
 def finish(planted: Planted, person: str) -> None:
-    """Let a worker process do the rest, until the receipt is no longer pending."""
-    planted.here.start_worker()
-    ask = "from consent.models import Withdrawal; answer = "
-    wait_for(
-        "the withdrawal is finished",
-        lambda: planted.ask(
-            ask + f"not any(w.is_pending for w in Withdrawal.objects.filter(participant={person!r}))"
-        ),
-    )
-    planted.here.kill("worker")
+    """Let the worker do the rest, after which the receipt is no longer pending."""
+    planted.work()
+    ask = f"from consent.models import Withdrawal; rows = Withdrawal.objects.filter(participant={person!r})"
+    assert planted.ask(f"{ask}; answer = [row.is_pending for row in rows]") == [False]
 
 
 def belongings(planted: Planted, person: str) -> Any:
@@ -117,7 +111,6 @@ def belongings(planted: Planted, person: str) -> Any:
 
 
 @pytest.mark.row("CN-16", "CN-19", "000-42")
-@pytest.mark.slow(lands=True)
 def test_nothing_of_a_person_is_left(planted: Planted, tmp_path: Path) -> None:
     leaving, staying = planted.ids["leaving"], planted.ids["staying"]
     others = {f"{where} of the other": kept(where) for where in CANARIES if where not in OF_ONE_ONLY}
@@ -181,7 +174,7 @@ def test_nothing_of_a_person_is_left(planted: Planted, tmp_path: Path) -> None:
         f"try:\n    vault.ensure_key({scope!r}); answer = 'opened'\nexcept KeyDestroyed:\n    answer = 'destroyed'"
     )
     assert refused == "destroyed"
-    planted.here.manage("ledger", "replay")
+    planted.here.command("ledger", "replay")
     assert scope not in planted.ask(ask)
     assert f"participant:{staying['id']}" in planted.ask(ask)
 
@@ -230,7 +223,7 @@ def check_receipt(planted: Planted, url: str, person: str) -> None:
         "reason",
         "at",
     }
-    assert "whole" in planted.here.manage("audit", "verify")
+    assert "whole" in planted.here.command("audit", "verify")
 
 
 def check_it_is_recalled(planted: Planted) -> None:
@@ -244,7 +237,6 @@ def check_it_is_recalled(planted: Planted) -> None:
 
 
 @pytest.mark.row("CN-17")
-@pytest.mark.slow(lands=True)
 def test_one_voice_leaves_a_group_and_the_others_stay_word_for_word(planted: Planted, tmp_path: Path) -> None:
     group = planted.ids["group"]
     leaving, others = group["people"][0], group["people"][1:]
@@ -275,7 +267,7 @@ def test_one_voice_leaves_a_group_and_the_others_stay_word_for_word(planted: Pla
         "answer = link.version.text[link.start:link.end]"
     )
     assert cell == planting.group_words(1, 0)
-    export_everything(planted, planted.here.home / "handed out")
+    export_everything(planted, planted.here.home / "handed out", is_short=True)
     handed_out = Search(said)
     handed_out.look_everywhere(planted.here.home / "handed out")
     assert not handed_out.hits, handed_out.report()
@@ -293,7 +285,6 @@ def withdrawal_of(person: str, before: str = "", after: str = "") -> str:
     )
 
 
-@pytest.mark.slow(lands=True)
 def test_a_group_whose_clearance_had_lapsed_is_cut_and_can_be_cleared_again(
     planted: Planted, tmp_path: Path
 ) -> None:
@@ -316,7 +307,6 @@ def test_a_group_whose_clearance_had_lapsed_is_cut_and_can_be_cleared_again(
 
 
 @pytest.mark.row("V2.3.3")
-@pytest.mark.slow(lands=True)
 def test_a_withdrawal_that_is_killed_has_not_begun_or_is_finished_by_the_worker(
     planted: Planted, tmp_path: Path
 ) -> None:
@@ -357,14 +347,14 @@ def test_a_backup_that_is_restored_is_erased_again(planted: Planted, tmp_path: P
         kept_before = belongings(restored, staying)
         planted.ask(withdrawal_of(person))
         ledger = tmp_path / "ledger"
-        planted.here.manage("ledger", "export", "--out", str(ledger))
+        planted.here.command("ledger", "export", "--out", str(ledger))
 
-        assert "1 carried out again" in restored.here.manage("ledger", "replay", "--from", str(ledger))
+        assert "1 carried out again" in restored.here.command("ledger", "replay", "--from", str(ledger))
         restored.work()
         after = look_everywhere(restored, tmp_path / "after", CANARIES)
         assert not after.hits, after.report()
         assert belongings(restored, staying) == kept_before
-        assert " 0 carried out again" in restored.here.manage("ledger", "replay", "--from", str(ledger))
+        assert " 0 carried out again" in restored.here.command("ledger", "replay", "--from", str(ledger))
         assert restored.ask("from tests.faults import checking; answer = checking.whole()") == []
     finally:
         restored.here.close()

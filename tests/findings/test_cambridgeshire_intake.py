@@ -89,11 +89,20 @@ def indicators(as_: str) -> dict[tuple[str, str], dict[str, Any]]:
 
 
 @pytest.mark.row("003-04", "003-05")
-@pytest.mark.parametrize("as_", ["working", "released"])
-@pytest.mark.usefixtures("pilot")
-def test_every_percentage_comes_out_as_published(as_: str):
-    """Released too: the study's smallest count is 1, because its tables are public."""
-    rows = indicators(as_)
+def test_every_percentage_comes_out_as_published_and_nobody_is_stored(pilot: Evaluation):
+    """One test, because taking in both files takes longer than all that is asked of them."""
+    working = indicators("working")
+    its_percentages_are_the_published_ones(working)
+    # Released too: the study's smallest count is 1, because its tables are public.
+    its_percentages_are_the_published_ones(indicators("released"))
+    its_items_that_a_wave_did_not_ask_have_no_figure(working)
+    # Exactly on the threshold.
+    row = working["1b-kept-informed", "interim"]
+    assert (row["percent"], row["threshold"], row["verdict"]) == (70, 70, MET)
+    all_its_respondents_are_stored_and_nothing_that_identifies_them(pilot)
+
+
+def its_percentages_are_the_published_ones(rows: dict[tuple[str, str], dict[str, Any]]) -> None:
     assert {code for code, _ in rows} == set(PUBLISHED)
     for code, pair in PUBLISHED.items():
         for phase, expected in zip(WAVES, pair, strict=True):
@@ -111,9 +120,7 @@ def test_every_percentage_comes_out_as_published(as_: str):
                 assert int(Fraction(100 * numerator, base) + Fraction(1, 2)) == printed
 
 
-@pytest.mark.usefixtures("pilot")
-def test_items_that_a_wave_did_not_ask_have_no_figure():
-    rows = indicators("working")
+def its_items_that_a_wave_did_not_ask_have_no_figure(rows: dict[tuple[str, str], dict[str, Any]]) -> None:
     silent = [
         (code, phase)
         for code, pair in PUBLISHED.items()
@@ -125,14 +132,7 @@ def test_items_that_a_wave_did_not_ask_have_no_figure():
         assert key not in rows or (rows[key]["base"], rows[key]["percent"]) == (0, None)
 
 
-@pytest.mark.usefixtures("pilot")
-def test_kept_informed_at_interim_is_exactly_seventy_and_met():
-    row = indicators("working")["1b-kept-informed", "interim"]
-    assert (row["percent"], row["threshold"], row["verdict"]) == (70, 70, MET)
-
-
-@pytest.mark.row("003-04")
-def test_all_respondents_are_stored_and_nothing_that_identifies_them(pilot: Evaluation):
+def all_its_respondents_are_stored_and_nothing_that_identifies_them(pilot: Evaluation) -> None:
     stored = Intake.objects.filter(instrument__evaluation=pilot, state="stored").order_by(
         "wave__phase__order"
     )

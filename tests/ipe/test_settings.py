@@ -91,30 +91,31 @@ def test_a_key_file_among_the_data_is_refused(tmp_path):
     (tmp_path / "var").mkdir()
     (tmp_path / "var" / "key").write_text(GOOD["MASTER_KEY"])
     changes = {"MASTER_KEY": "", "MASTER_KEY_FILE": str(tmp_path / "var" / "key")}
-    assert check(tmp_path, **changes, VAR_DIR=str(tmp_path / "elsewhere")).returncode == 0
+    read = "from ipe import settings; print(settings.MASTER_KEY)"
+    elsewhere = started(tmp_path, "-c", read, **changes, VAR_DIR=str(tmp_path / "elsewhere"))
+    assert elsewhere.stdout.strip() == GOOD["MASTER_KEY"]
     refused = check(tmp_path, **changes, VAR_DIR=str(tmp_path / "var"))
     assert refused.returncode != 0
     assert "must not lie under VAR_DIR" in refused.stderr
 
 
-# What a web server and Celery import; neither runs Django's system checks.
-SERVERS = ["import ipe.wsgi", "from ipe.celery import app; app.finalize()"]
+# What a web server and Celery import, of which neither runs Django's system checks, and a worker, which runs ours alone.
+SERVERS = [
+    ("-c", "import ipe.wsgi"),
+    ("-c", "from ipe.celery import app; app.finalize()"),
+    ("manage.py", "worker", "--once"),
+]
 
 
 @pytest.mark.row("V6.3.2")
-@pytest.mark.parametrize("server", SERVERS)
-def test_a_server_does_not_start_with_demo_accounts(tmp_path, server):
+@pytest.mark.parametrize("server", SERVERS, ids=" ".join)
+def test_a_server_does_not_start_with_demo_accounts_and_a_weak_secret(tmp_path, server):
     with sqlite3.connect(tmp_path / "ipe.sqlite3") as database:
         database.execute("CREATE TABLE ipe_user (is_demo bool)")
         database.execute("INSERT INTO ipe_user VALUES (1)")
-    refused = started(tmp_path, "-c", server)
+    refused = started(tmp_path, *server, SECRET_KEY="short")
     assert refused.returncode != 0
     assert "there are demo accounts in the database" in refused.stderr
-
-
-def test_a_server_does_not_start_with_weak_secrets(tmp_path):
-    refused = started(tmp_path, "-c", "import ipe.wsgi", SECRET_KEY="short")
-    assert refused.returncode != 0
     assert "50 characters" in refused.stderr
 
 

@@ -171,7 +171,7 @@ def test_touching_is_not_overlapping():
 
 
 @pytest.mark.row("PS-07")
-@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
+@pytest.mark.parametrize("seed", range(3))
 def test_500_random_replace_undo_redact_and_correct_steps_leave_every_coding_where_the_edits_predict(seed):
     """The oracle knows nothing of the arithmetic: it carries each character's identity through the
     steps one by one."""
@@ -220,23 +220,23 @@ def test_500_random_replace_undo_redact_and_correct_steps_leave_every_coding_whe
             stands_for += [frozenset(range(edit.start, edit.end))] * len(edit.text)
             at = edit.end
         stands_for += [frozenset([i]) for i in range(at, 600)]
+        present = set().union(*stands_for)
+        placed = [set(range(a, b)) for (a, b), t in accepted.items() if t]
+        once_placed = set().union(*(set(range(*s)) for s, _ in undone), set())
         for n, old in enumerate(spans):
             if old is None:
                 continue
             moved = mover.span(old)
             if moved is None:
                 # Gone only when every character that it covered has been removed from the text.
-                assert not any(s & owed[n] for s in stands_for)
+                assert not present & owed[n]
                 spans[n], owed[n] = None, set()
                 continue
             assert after[slice(*moved)] == mover.predicted(current, old)
             covered = set().union(*stands_for[slice(*moved)])
-            still_there = {i for s in stands_for for i in s & owed[n]}
-            assert still_there <= covered
+            assert present & owed[n] <= covered
             # Whatever it covers beyond what it covered before belongs to a placeholder that it touches.
-            placed = [set(range(a, b)) for (a, b), t in accepted.items() if t]
             touched = set().union(*(p for p in placed if p & owed[n]), set())
-            once_placed = set().union(*(set(range(*s)) for s, _ in undone), set())
             assert covered <= owed[n] | touched | once_placed
             spans[n], owed[n] = moved, covered
         current = after

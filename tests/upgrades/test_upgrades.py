@@ -52,7 +52,7 @@ def test_copy_of_an_earlier_version_is_upgraded_and_opens(restored: tuple[Copy, 
     record = copy.record
     here.manage("migrate_all", "--verbosity", "0")
     n_events, code = record["head"][database]
-    assert "the chain is whole" in here.manage("audit", "verify", "--kept", str(n_events), code)
+    assert "the chain is whole" in here.command("audit", "verify", "--kept", str(n_events), code)
     contents, head = here.ask(ASK)
     # A later version may have tables of its own.
     contents["rows"] = {label: contents["rows"].get(label) for label in record["contents"]["rows"]}

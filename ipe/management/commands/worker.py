@@ -16,6 +16,7 @@ REWRITE_SECONDS = 3600.0  # so long at most the rests of a redacted text stay in
 
 class Command(BaseCommand):
     help = "Work waiting jobs, one after the other, until it is stopped."
+    requires_system_checks = ("ipe",)  # the others load every page, and a worker shows none
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--once", action="store_true", help="Stop when nothing is waiting.")
