@@ -116,7 +116,9 @@ class OverBroker(Imports):
         )
 
     def state(self, job: str) -> str:
-        state: str = self.planted.ask(f"from ipe.models import Job; answer = Job.objects.get(pk={job!r}).state")
+        state: str = self.planted.ask(
+            f"from ipe.models import Job; answer = Job.objects.get(pk={job!r}).state"
+        )
         return state
 
     def confirm_on_the_page(self, visitor: Any) -> str:
