@@ -12,8 +12,7 @@ import numpy.typing as npt
 from impact.columns import Floats, Ints, groups, numbers, same_length
 from impact.errors import BadData, NotIdentified
 from impact.estimate import Note
-from impact.information import PART, alike, left_over
-from impact.ties import ROUNDING
+from impact.information import EQUAL, PART, alike, left_over
 
 __all__ = [
     "Anova",
@@ -202,7 +201,7 @@ def t_scores(values: npt.ArrayLike, reference: npt.ArrayLike | None = None) -> F
     found = numbers(values, "values")
     against = found if reference is None else numbers(reference, "reference")
     spread = float(against.std(ddof=1)) if len(against) > 1 else 0.0
-    if spread <= ROUNDING * float(np.abs(against).max()):
+    if spread <= EQUAL * float(np.abs(against).max()):
         raise NotIdentified("The reference has no spread, so there are no T-scores.")
     return np.asarray(50 + 10 * (found - against.mean()) / spread, dtype=np.float64)
 
@@ -279,7 +278,7 @@ def _table(y: Floats, terms: dict[str, Floats], notes: tuple[Note, ...]) -> Anov
     # About the mean, so that an offset of the outcome costs no digits.
     centred = y - y.mean()
     full = _residual(centred, list(terms.values()))
-    least = len(y) * (ROUNDING * float(np.abs(y).max())) ** 2
+    least = len(y) * (EQUAL * float(np.abs(y).max())) ** 2
     df = len(y) - 1 - sum(term.shape[1] for term in terms.values())
     total = float(centred @ centred)
     if df < 1:
@@ -311,7 +310,7 @@ def _ranked(values: npt.ArrayLike, group: npt.ArrayLike) -> tuple[Floats, Ints, 
     # Ranks are of values that differ by more than rounding: ties that it has parted are ties.
     order = np.argsort(y, kind="stable")
     place = np.zeros(len(y))
-    place[order[1:]] = np.cumsum(np.diff(y[order]) > ROUNDING * np.abs(y).max())
+    place[order[1:]] = np.cumsum(np.diff(y[order]) > EQUAL * np.abs(y).max())
     return place, codes, [str(label) for label in labels]
 
 

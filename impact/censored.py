@@ -13,6 +13,7 @@ from impact.columns import Floats, clustered, matrix, numbers, same_length
 from impact.errors import BadData, NotIdentified
 from impact.estimate import Estimate, Note, wald
 from impact.information import (
+    EQUAL,
     PART,
     Top,
     alike,
@@ -23,7 +24,6 @@ from impact.information import (
     standardised,
 )
 from impact.separation import separating
-from impact.ties import ROUNDING
 
 __all__ = ["Tobit", "tobit"]
 
@@ -139,7 +139,7 @@ def _sides(y: Floats, low: Floats, high: Floats) -> npt.NDArray[np.int64]:
     """-1 at the left limit, 1 at the right, 0 between. A row that lies off its limit by rounding lies at it."""
     if (low >= high).any():
         raise BadData("Each left limit must lie below its right limit.")
-    blur = ROUNDING * np.abs(y).max()
+    blur = EQUAL * np.abs(y).max()
     beyond = (y < low - blur) | (y > high + blur)
     if beyond.any():
         row = int(np.argmax(beyond))

@@ -12,8 +12,7 @@ from exports.digits import printed
 from impact.columns import Floats, groups, numbers, same_length
 from impact.errors import BadData, NotIdentified
 from impact.estimate import Estimate, Note
-from impact.information import PART
-from impact.ties import ROUNDING
+from impact.information import EQUAL, PART
 
 __all__ = ["ClusterCorrelation", "anova_icc", "anova_icc_of_counts", "latent_icc", "latent_sd"]
 
@@ -55,7 +54,7 @@ def anova_icc(
     codes, labels = groups(cluster, "cluster")
     same_length(len(y), {"cluster": codes.astype(float)})
     sizes = np.bincount(codes, minlength=len(labels)).astype(float)
-    blur = len(y) * (ROUNDING * float(np.abs(y).max())) ** 2
+    blur = len(y) * (EQUAL * float(np.abs(y).max())) ** 2
     y = y - y.mean()  # an offset would cost digits of the squares
     means = np.bincount(codes, y, minlength=len(labels)) / sizes
     within = float(((y - means[codes]) ** 2).sum())

@@ -15,9 +15,9 @@ import numpy.typing as npt
 
 from impact.columns import Floats
 from impact.errors import NotIdentified
-from impact.ties import ROUNDING
 
 __all__ = [
+    "EQUAL",
     "PART",
     "PART_SQUARED",
     "Likelihood",
@@ -35,6 +35,9 @@ __all__ = [
     "varying",
 ]
 
+# Of a number's size: a smaller difference is none. A column that varies by 1e-9 of its size, as one of size one around a
+# milliard does, is honest and lies two orders above.
+EQUAL = 1e-11
 # Of a column: what others leave of it, below which it adds nothing.
 PART = 1e-9
 # The same in sums of squares, which keep half the digits, and what rounding costs there for each part of a combination.
@@ -54,12 +57,12 @@ Likelihood = Callable[[Floats], tuple[float, Floats, Floats]]
 
 def alike(values: Floats) -> bool:
     """Whether all numbers are the same but for rounding."""
-    return bool(np.ptp(values) <= ROUNDING * np.abs(values).max())
+    return bool(np.ptp(values) <= EQUAL * np.abs(values).max())
 
 
 def varying(x: Floats, whole: Floats) -> Bools:
     """Which columns of `x` (n, k) hold more than the rounding of `whole` (n, k), from which something was subtracted."""
-    found: Bools = np.abs(x).max(axis=0) > ROUNDING * np.abs(whole).max(axis=0)
+    found: Bools = np.abs(x).max(axis=0) > EQUAL * np.abs(whole).max(axis=0)
     return found
 
 
@@ -70,7 +73,7 @@ def standardised(x: Floats) -> tuple[Floats, Floats]:
     varies by less than its own rounding error counts as constant. Columns without variation are divided by their size.
     """
     mean, largest = x.mean(axis=0), np.abs(x).max(axis=0)
-    constant = np.ptp(x, axis=0) <= ROUNDING * largest
+    constant = np.ptp(x, axis=0) <= EQUAL * largest
     carriers = np.flatnonzero(constant & (largest > 0))
     centre = mean if carriers.size else np.zeros(x.shape[1])
     z = x - np.where(constant, 0.0, centre)
@@ -136,8 +139,8 @@ def independent(x: Floats, names: Sequence[str], *, whole: Floats | None = None)
     largest = np.abs(x).max(axis=0)
     if whole is not None:
         largest = np.maximum(largest, np.abs(whole).max(axis=0))
-    size = np.where(np.abs(x).max(axis=0) > ROUNDING * largest, np.sqrt((z * z).sum(axis=0)), 0.0)
-    blur = ROUNDING * largest * np.diag(back)
+    size = np.where(np.abs(x).max(axis=0) > EQUAL * largest, np.sqrt((z * z).sum(axis=0)), 0.0)
+    blur = EQUAL * largest * np.diag(back)
     unit = np.where(size > 0, z / np.where(size > 0, size, 1.0), 0.0)
     r: Floats = np.asarray(np.linalg.qr(unit, mode="r"), dtype=np.float64)
 

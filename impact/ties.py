@@ -16,9 +16,8 @@ import numpy.typing as npt
 __all__ = ["ROUNDING", "TIE", "ceiling", "is_nil", "levels", "near_of", "reaches", "size_of"]
 
 TIE = 1e-9
-ROUNDING = 1e-11
-"""The part of a number's own size that is no more than rounding. A column that varies by 1e-9 of its size, as one of size one
-around a milliard does, is honest and lies two orders above."""
+ROUNDING = 1e-12
+"""The part of a number's own size that is no more than rounding. A column of large numbers that vary little has ties of it."""
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

@@ -10,9 +10,8 @@ import numpy as np
 from impact.clusters.sums import ClusterSums
 from impact.columns import Floats
 from impact.errors import BadData, NotIdentified
-from impact.information import determined, inverted
+from impact.information import EQUAL, determined, inverted
 from impact.separation import listed
-from impact.ties import ROUNDING
 
 __all__ = ["ClusterFit", "Target", "fit"]
 
@@ -71,7 +70,7 @@ class ClusterFit:
         """a'X_g'We_g of each cluster, shape (G,); nil throughout where it is no more than the rounding of what it is made of,
         as where the columns meet the outcome without error or clusters have nothing to say of a."""
         part: Floats = self.scores @ a
-        return part if np.abs(part).max() > ROUNDING * (self.sizes @ np.abs(a)).max() else np.zeros_like(part)
+        return part if np.abs(part).max() > EQUAL * (self.sizes @ np.abs(a)).max() else np.zeros_like(part)
 
     def value(self, target: Target) -> float:
         """The estimate of a target."""
@@ -103,7 +102,7 @@ def fit(sums: ClusterSums) -> ClusterFit:
     scores = sums.xy - np.einsum("gij,j->gi", sums.xx, b)
     sizes = np.abs(sums.xy) + np.einsum("gij,j->gi", np.abs(sums.xx), np.abs(b))
     residual = float(sums.yy.sum() - 2 * b @ moment + b @ total @ b)
-    if (np.abs(scores) <= ROUNDING * sizes).all():  # the columns meet the outcome without error
+    if (np.abs(scores) <= EQUAL * sizes).all():  # the columns meet the outcome without error
         scores, residual = np.zeros_like(scores), 0.0
     return ClusterFit(sums, b, bread, scores, sizes, max(residual, 0.0))
 

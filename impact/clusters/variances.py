@@ -14,8 +14,7 @@ from impact.clusters.fitting import ClusterFit, Target
 from impact.columns import Floats
 from impact.errors import BadData, NotIdentified
 from impact.estimate import Estimate, student
-from impact.information import PART_SQUARED, undetermined
-from impact.ties import ROUNDING
+from impact.information import EQUAL, PART_SQUARED, undetermined
 
 __all__ = ["WaldTest", "cr2", "crv1", "cv3", "joint", "title", "without_each"]
 
@@ -93,7 +92,7 @@ def cr2(fitted: ClusterFit, target: Target, *, level: float = 0.95) -> Estimate:
     q = np.diag(own) - cross - cross.T + plain @ bread @ middle @ bread @ plain.T
     if not fitted.along(a).any():
         variance = 0.0
-    is_told = np.trace(q) > ROUNDING * (a @ middle @ a)
+    is_told = np.trace(q) > EQUAL * (a @ middle @ a)
     df = float(np.trace(q) ** 2 / (q**2).sum()) if is_told else float("nan")
     return student(title(target), fitted.value(target), float(np.sqrt(variance)), df, level=level)
 

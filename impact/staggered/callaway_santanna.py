@@ -13,9 +13,9 @@ from exports.digits import printed
 from impact.columns import Floats, Ints
 from impact.errors import BadData, NotIdentified
 from impact.estimate import Estimate, Note, normal
+from impact.information import EQUAL
 from impact.staggered.rollout import BalancedPanel, balanced, first_periods
 from impact.staggered.two_periods import Method, two_period_effect
-from impact.ties import ROUNDING
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -226,7 +226,7 @@ def _cell(
             f"Group {printed(g, 'g')}, period {printed(panel.periods[t], 'g')}: {error}"
         ) from None
     # Outcomes without error leave rounding.
-    if np.abs(curve).max() <= ROUNDING * np.abs(panel.outcome[use]).max():
+    if np.abs(curve).max() <= EQUAL * np.abs(panel.outcome[use]).max():
         curve = np.zeros_like(curve)
     influence = np.zeros(len(use))
     influence[use] = curve * len(use) / use.sum()

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from exports.digits import printed
 from impact.columns import Floats, Ints, groups, named, numbers, same_length, weights
 from impact.errors import BadData
-from impact.ties import ROUNDING
+from impact.information import EQUAL
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -121,7 +121,7 @@ def balanced(
         wide = values[order].reshape(shape)
         moved = wide != wide[:, :1]  # infinity equals itself, but cannot be subtracted
         here, there = wide[moved], np.broadcast_to(wide[:, :1], shape)[moved]
-        if (np.abs(here - there) > ROUNDING * np.minimum(np.abs(here), np.abs(there))).any():
+        if (np.abs(here - there) > EQUAL * np.minimum(np.abs(here), np.abs(there))).any():
             raise BadData(f"“{name}” changes within a unit; it must stay the same.")
         return wide[:, 0]
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import statsmodels.api as sm
 
-from impact import information, ties
+from impact import information
 from impact.errors import NotIdentified
 from impact.information import Turned, climb, determined, independent, left_over, orthonormal, undetermined
 from impact.separation import separating
@@ -189,6 +189,6 @@ def test_a_thousand_rare_rows_are_no_separation(rng: np.random.Generator) -> Non
 
 
 def test_tolerances_lie_between_rounding_and_what_must_pass() -> None:
-    assert 1e-13 * 10 < ties.ROUNDING < 1e-9 / 10
+    assert 1e-13 * 10 < information.EQUAL < 1e-9 / 10
     assert 1e-13 * 100 < information.PART < 1e-5 / 100
     assert 1e-16 * 100 < information.PART_SQUARED <= 1e-10 / 100
