@@ -95,10 +95,9 @@ class Desk:
         size = {"width": width, "height": 900}
         if self.page.viewport_size != size or dark != self.dark:
             self.page.set_viewport_size(size)
-            self.page.emulate_media(color_scheme="dark" if dark else "light")
+            # Without movement: a colour on its way to another has neither's contrast.
+            self.page.emulate_media(color_scheme="dark" if dark else "light", reduced_motion="reduce")
             self.dark = dark
-            self.page.evaluate(DRAWN)
-            self.page.evaluate("document.getAnimations().forEach(one => one.finish())")  # of colours
             self.settle()
 
     def settle(self) -> None:
