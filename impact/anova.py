@@ -13,6 +13,7 @@ from impact.columns import Floats, Ints, groups, numbers, same_length
 from impact.errors import BadData, NotIdentified
 from impact.estimate import Note
 from impact.information import EQUAL, PART, alike, left_over
+from impact.ties import ROUNDING, levels
 
 __all__ = [
     "Anova",
@@ -307,11 +308,11 @@ def _ranked(values: npt.ArrayLike, group: npt.ArrayLike) -> tuple[Floats, Ints, 
     same_length(len(y), {"group": codes.astype(float)})
     if len(labels) < 2 or alike(y):
         raise NotIdentified("Ranks need at least two groups and values that differ.")
-    # Ranks are of values that differ by more than rounding: ties that it has parted are ties.
-    order = np.argsort(y, kind="stable")
-    place = np.zeros(len(y))
-    place[order[1:]] = np.cumsum(np.diff(y[order]) > EQUAL * np.abs(y).max())
-    return place, codes, [str(label) for label in labels]
+    # Ranks are of values that differ by more than rounding: ties that it has parted are ties. Its size is that of the value or
+    # of the middle ones, whichever is more; of the largest it is not, which one wrong row would set.
+    size = np.abs(y)
+    place = levels(y, near=ROUNDING * np.maximum(size, np.median(size)))
+    return place.astype(np.float64), codes, [str(label) for label in labels]
 
 
 def _sizes(codes: Ints, labels: list[str]) -> dict[str, int]:

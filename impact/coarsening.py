@@ -14,7 +14,7 @@ from exports.digits import printed
 from impact.columns import Floats, Ints, named, numbers, outcome_01, same_length
 from impact.errors import BadData, NotIdentified
 from impact.estimate import Note
-from impact.ties import ROUNDING, TIE, ceiling, is_nil, levels, near_of, reaches, size_of
+from impact.ties import ROUNDING, TIE, ceiling, is_nil, levels, reaches, size_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -236,13 +236,7 @@ def _coarse(column: pd.Series, cuts: Sequence[float] | None, rule: str, n: int) 
     x = numbers(column.to_numpy(dtype=np.float64, na_value=np.nan), name)
     if cuts is not None:
         edges = np.asarray(cuts, dtype=np.float64)
-        near = near_of(x, edges)
-        if (
-            len(edges) < 2
-            or (np.diff(edges) <= 0).any()
-            or x.min() < edges[0] - near
-            or x.max() > edges[-1] + near
-        ):
+        if len(edges) < 2 or not (np.diff(edges) > 0).all() or not _covered(x, edges):
             raise BadData(
                 f"The cutpoints of “{name}” must rise and cover its values, {printed(x.min(), 'g')} to {printed(x.max(), 'g')}."
             )
@@ -251,8 +245,24 @@ def _coarse(column: pd.Series, cuts: Sequence[float] | None, rule: str, n: int) 
     else:
         edges = pretty(x.min(), x.max(), _scott(x))
     # What ties with an edge lies on it, and so in the interval that the edge closes.
-    place = np.searchsorted(edges + near_of(x, edges), x, side="left")
+    place = np.searchsorted(edges + _near(edges), x, side="left")
     return np.clip(place, 1, len(edges) - 1)
+
+
+def _near(edges: Floats) -> Floats:
+    """How far from each edge a tie with it may be: one part in 10⁹ of the narrower interval beside it, or its own rounding.
+
+    A far edge elsewhere changes nothing here.
+    """
+    gaps = np.concatenate([[np.inf], np.diff(edges), [np.inf]])
+    narrow = np.minimum(gaps[:-1], gaps[1:])
+    near = np.maximum(np.where(np.isfinite(narrow), TIE * narrow, 0.0), ROUNDING * np.abs(edges))
+    return np.where(np.isfinite(edges), near, 0.0)
+
+
+def _covered(x: Floats, edges: Floats) -> bool:
+    near = _near(edges)
+    return bool(x.min() >= edges[0] - near[0] and x.max() <= edges[-1] + near[-1])
 
 
 def _scott(x: Floats) -> int:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from impact.columns import numbers
 from impact.errors import BadData
 from impact.estimate import Note
-from impact.ties import near_of
+from impact.ties import ROUNDING, near_of, size_of
 
 __all__ = ["Outliers", "beyond", "interquartile"]
 
@@ -56,7 +56,7 @@ def interquartile(
     first, third = (float(q) for q in np.quantile(found, [0.25, 0.75], method=quartiles))
     reach = multiplier * (third - first)
     notes = []
-    if third - first <= near_of(found):
+    if third - first <= near_of(first, third):
         notes.append(
             Note("no_spread", f"Half of “{name}” is one value, so the rule drops every value above it.")
         )
@@ -78,7 +78,8 @@ def beyond(values: npt.ArrayLike, limit: float, name: str = "values") -> Outlier
 def _split(
     found: npt.NDArray[np.float64], low: float, high: float, first: float, third: float, notes: list[Note]
 ) -> Outliers:
-    near = near_of(found)
+    # Not of the values: an outlier would widen what tells outliers.
+    near = max(near_of(first, third), ROUNDING * size_of(low, high))
     keep = (found >= low - near) & (found <= high + near)
     n_dropped = int((~keep).sum())
     if n_dropped:

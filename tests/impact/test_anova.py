@@ -252,3 +252,22 @@ def test_rank_tests_without_a_question():
         kruskal_wallis([1, 1, 1], ["a", "b", "c"])
     with pytest.raises(NotIdentified):
         mann_whitney([1, 2, 3], ["a", "b", "c"])
+
+
+@pytest.mark.row("ST-08")
+@pytest.mark.parametrize("wrong", [1e12, -1e15, 1e300])
+def test_one_wrong_row_ties_no_others(wrong):
+    random = np.random.default_rng(1)
+    group = np.repeat(["a", "b"], 30)
+    y = np.append(random.normal(0, 1, 59) + 1.5 * (group[:-1] == "b"), wrong)
+    near = np.append(y[:-1], np.sign(wrong) * 100.0)  # as far as ranks can tell, the same
+    for test in (kruskal_wallis, mann_whitney):
+        assert test(y, group).p_value == test(near, group).p_value
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e9, 1e-9])
+def test_ranks_tie_what_rounding_has_parted(scale):
+    y = np.array([0.1 + 0.2, 0.3, 0.3, 1 / 3, 1 - 2 / 3, 0.5, 0.7, 0.9, 0.0, 1e-17]) * scale
+    tied = np.array([3, 3, 3, 4, 4, 5, 7, 9, 0, 0])
+    group = np.tile(["a", "b"], 5)
+    assert kruskal_wallis(y, group).p_value == kruskal_wallis(tied, group).p_value

@@ -229,3 +229,21 @@ def test_match_a_million_rows_faster_than_two_groupbys():
 
     ours = best(lambda: match(treated, keys, rule="exact"))
     assert ours < 2 * best(lambda: keys.groupby(list(keys.columns)).ngroup())
+
+
+@pytest.mark.row("ST-08")
+@pytest.mark.parametrize("last", [18.0, 1e9, 1e14, np.inf])
+def test_match_far_cutpoint_widens_no_other(last):
+    age = [2.0, 3.0, 3 + 1e-13, 3.5, 4.0, 12.0, 12.001, 15.0]
+    keys = pd.DataFrame({"age": np.repeat(age, 2)})
+    found = match(np.tile([0, 1], 8), keys, cutpoints={"age": [0, 3, 12, last]})
+    assert found.stratum[::2].tolist() == [0, 0, 0, 1, 1, 1, 2, 2]
+
+
+@pytest.mark.parametrize("cuts", [[0.1, 0.3, 0.9], [1e9, 1e9 + 3, 1e9 + 9], [-1e12, 0.3, 1.0]])
+def test_match_what_ties_with_a_cutpoint_lies_on_it(cuts):
+    near = np.nextafter(cuts[1], np.inf)
+    far = cuts[1] + (cuts[2] - cuts[1]) / 2
+    keys = pd.DataFrame({"x": np.repeat([cuts[1], near, far], 2)})
+    found = match(np.tile([0, 1], 3), keys, cutpoints={"x": cuts})
+    assert found.stratum[::2].tolist() == [0, 0, 1]

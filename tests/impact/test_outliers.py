@@ -60,3 +60,18 @@ def test_beyond_limit_set_by_hand():
     assert found.keep.tolist() == [True] * 4 + [False]
     with pytest.raises(BadData, match="limit"):
         beyond([1], np.nan)
+
+
+@pytest.mark.row("ST-08")
+@pytest.mark.parametrize("wrong", [1e12, 1e15, 1e300])
+def test_one_outlier_hides_no_other(wrong):
+    values = [*range(1, 31), 400.0, 900.0, wrong]
+    found = interquartile(values)
+    assert found.n_dropped == 3
+    assert beyond(values, 310).n_dropped == 3
+    assert not [note for note in found.notes if note.code == "no_spread"]
+
+
+def test_value_on_the_limit_but_for_rounding_is_kept():
+    assert beyond([1, 2, 3, 0.3, 0.1 + 0.2], 0.3).n_dropped == 3
+    assert beyond([1, 2, 3, 310 + 1e-11, 310.001], 310).keep.tolist() == [True, True, True, True, False]
