@@ -213,8 +213,12 @@ def _ranked(codes: Floats, x: Floats) -> Floats:
     # A predictor that others determine leaves a singular value of rounding, whose direction would be arbitrary.
     between = centred.T @ predictors @ np.linalg.lstsq(predictors, centred, rcond=TIE)[0]
     root = np.linalg.inv(np.linalg.cholesky(centred.T @ centred))
-    _, axes = np.linalg.eigh(root @ (between + between.T) @ root.T)
-    score = root.T @ axes[:, -1]
+    strength, axes = np.linalg.eigh(root @ (between + between.T) @ root.T)
+    # Variates that are as strong as the first have no axes of their own, only a space together: of it we take what lies
+    # nearest to one category, the first of those that lie nearest.
+    tied = axes[:, strength >= strength[-1] - TIE]
+    held = (tied * tied).sum(axis=1)
+    score = root.T @ (tied @ tied[np.argmax(reaches(held, float(held.max())))])
     far = np.abs(score)
     return np.append(score * np.sign(score[np.argmax(reaches(far, float(far.max())))]), 0.0)
 

@@ -324,3 +324,23 @@ def test_a_predictor_that_is_nil_in_all_complete_rows_does_not_break_the_imputat
     frame.loc[5, "x"], frame.loc[5, "kind"] = np.nan, "c"
     found = impute(frame, ["x", "kind"], seed=1, n_imputations=2)
     assert all(one["x"].notna().all() for one in found.frames)
+
+
+@pytest.mark.row("ST-08")
+@pytest.mark.parametrize("seed", range(3))
+def test_imputed_words_do_not_hang_on_rounding_where_variates_are_as_strong_as_each_other(seed: int) -> None:
+    """Each row comes three times, turned by a third of a circle with its word: no axis is stronger than another."""
+    random = np.random.default_rng(seed)
+    at, gap = np.array([1.0, 0.0]) + random.normal(0, 1, (80, 2)), random.random(80) < 0.3
+    turns = [
+        np.array([[np.cos(t), -np.sin(t)], [np.sin(t), np.cos(t)]]) for t in 2 * np.pi * np.arange(3) / 3
+    ]
+    places = np.concatenate([at @ turn.T for turn in turns])
+    words = np.repeat(np.array(["north", "east", "west"], dtype=object), 80)
+    words[np.tile(gap, 3)] = None
+    frames = []
+    for size in (0.0, 1e-15, -1e-15, 1e-14, 1e-13):
+        x, z = (places * (1 + size * np.random.default_rng(9).uniform(-1, 1, places.shape))).T
+        frame = pd.DataFrame({"id": range(240), "x": x, "z": z, "word": words})
+        frames.append(impute(frame, ["word", "x", "z"], seed=3, keys=["id"]).frames[0]["word"].tolist())
+    assert all(each == frames[0] for each in frames[1:])
