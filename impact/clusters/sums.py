@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from impact.columns import Floats, Ints, groups, matrix, numbers, same_length, weights
 from impact.errors import BadData, NotIdentified
-from impact.information import PART_SQUARED, alike
+from impact.information import EQUAL, PART_SQUARED, alike
+from impact.ties import TIE
 
 __all__ = ["ClusterSums", "demeaned"]
 
@@ -100,7 +101,7 @@ class ClusterSums:
         same_length(len(y), {"design": x, "clusters": codes.astype(np.float64)})
         w = weights(weight, len(y))
         columns = dict(zip(names, x.T, strict=True))
-        constant = next((name for name, column in columns.items() if (column == 1).all()), None)
+        constant = next((name for name, column in columns.items() if np.abs(column - 1).max() <= EQUAL), None)
         if centres is None:
             found = {name: _centre(column) for name, column in columns.items() if constant}
             centres = {name: value for name, value in found.items() if value}
@@ -293,6 +294,9 @@ def _symmetric(blocks: Floats, name: str) -> Floats:
     lower, upper = np.tril(blocks, -1), np.triu(blocks, 1)
     if not lower.any() or not upper.any():
         return blocks + np.swapaxes(lower + upper, 1, 2)
-    if not np.allclose(blocks, np.swapaxes(blocks, 1, 2), rtol=1e-9, atol=0):
+    # A sum that is nil on paper is rounding, of the size of what was added up, and another on either side.
+    root = np.sqrt(np.abs(np.diagonal(blocks, axis1=1, axis2=2)))
+    size = np.maximum(np.abs(blocks), root[:, :, None] * root[:, None, :])
+    if (np.abs(blocks - np.swapaxes(blocks, 1, 2)) > TIE * size).any():
         raise BadData(f"The sums “{name}” are not symmetric.")
     return blocks

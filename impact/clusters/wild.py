@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -64,7 +64,8 @@ def wild_bootstrap(
     2/2^G. Otherwise `n_draws` are drawn from `seed` and p = (1 + count)/(1 + draws); each cluster has its own numbers, by its
     place among the sorted labels, so that the order of rows changes nothing. Ties within 1e-9 count as extreme: rounding
     otherwise drops some (.0488 where .0508 is exact). So does a draw without variance, told by 1e-12 of the data's own. The
-    interval inverts the test, searching outwards from the estimate. Source: Cameron, Gelbach and Miller 2008,
+    interval inverts the test, searching outwards from the estimate: it holds the values whose p is not below 1 - level.
+    Source: Cameron, Gelbach and Miller 2008,
     doi:10.1162/rest.90.3.414; MacKinnon, Nielsen and Webb 2023, doi:10.1002/jae.2969 (from sums); Webb 2023,
     doi:10.1111/caje.12661. Checked against a loop over rows with every change of signs.
 
@@ -78,7 +79,7 @@ def wild_bootstrap(
     if not observed > 0:
         raise NotIdentified(f"“{title(target)}” has no variation between clusters left to resample.")
     is_exact = kind == "rademacher" and fitted.n_clusters <= ENUMERABLE
-    draws = _draws(fitted.n_clusters, kind, n_draws, seed, is_exact)
+    draws = _draws(fitted.n_clusters, kind, n_draws, seed, is_exact)[_places(fitted.sums.labels)]
     curves = _Curves.of(fitted, a, float(fitted.direction(target) @ a), draws, observed)
     total = int(draws.shape[1])
 
@@ -88,7 +89,7 @@ def wild_bootstrap(
 
     lowest = 2 / 2**fitted.n_clusters if kind == "rademacher" else 2 / 6**fitted.n_clusters
     floor = lowest if is_exact else max(lowest, 1 / (1 + total))
-    low, high = (_end(p_at, value, side * np.sqrt(observed), 1 - level) for side in (-1, 1))
+    low, high = (_end(p_at, value, side * np.sqrt(observed), (1 - level) * (1 - TIE)) for side in (-1, 1))
     return WildTest(
         title(target), value, (value - null) / float(np.sqrt(observed)), p_at(null), low, high, level, null, floor,
         total, curves.n_extreme(value - null), is_exact, kind, _notes(floor),
@@ -131,6 +132,16 @@ class _Curves:
         limit = abs(delta) / np.sqrt(self.observed) * (1 - TIE) - TIE
         extreme = np.abs(top) >= limit * np.sqrt(np.maximum(variance, 0.0))
         return int((extreme | (variance <= ROUNDING * own)).sum())
+
+
+def _places(labels: Sequence[Hashable]) -> list[int]:
+    """The place of each label among the sorted ones: chunks that were added have their clusters in the order of the chunks."""
+    try:
+        ordered = sorted(labels)  # type: ignore[type-var]  # labels of two kinds do not compare
+    except TypeError:
+        ordered = sorted(labels, key=lambda label: (type(label).__name__, str(label)))
+    place = {label: at for at, label in enumerate(ordered)}
+    return [place[label] for label in labels]
 
 
 def _draws(g: int, kind: str, n_draws: int, seed: int, is_exact: bool) -> Floats:

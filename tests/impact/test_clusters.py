@@ -318,7 +318,7 @@ def test_chunks_add_up_to_the_whole() -> None:
         parts[0] + ClusterSums.from_rows(frame["y"], x, names, frame["site"], weight=w)
 
 
-def test_offset_of_a_milliard_changes_nothing() -> None:
+def test_offset_of_a_billion_changes_nothing() -> None:
     frame = panel(6)
     frame["income"] = np.random.default_rng(2).normal(size=len(frame))
     near = fit(sums_of(frame, "y", ["d", "income"], ["period"], "site"))
@@ -525,3 +525,54 @@ def test_size_with_few_clusters_is_as_documented() -> None:
     assert share["cv3"] == pytest.approx(0.098, abs=0.045)
     assert share["cr2"] < 0.02
     assert share["wild"] < 0.03
+
+
+@pytest.mark.row("ST-08")
+@pytest.mark.parametrize("kind", ["rademacher", "webb"])
+def test_wild_draws_hang_on_the_labels_not_on_the_order_of_chunks(kind: str) -> None:
+    frame = panel(1, g=20, treated=8)
+    half = frame["site"].to_numpy() % 2 == 0
+    chunks = [_chunk(frame[part]) for part in (half, ~half)]
+    tests = [
+        wild_bootstrap(fit(one + two), "d", seed=7, n_draws=999, kind=kind)
+        for one, two in (chunks, chunks[::-1])
+    ]
+    assert tests[0].p_value == tests[1].p_value
+    assert tests[0].low == pytest.approx(tests[1].low, rel=1e-9)
+
+
+def _chunk(frame: pd.DataFrame) -> ClusterSums:
+    x = np.column_stack([np.ones(len(frame)), frame["d"]])
+    return ClusterSums.from_rows(frame["y"], x, ["one", "d"], frame["site"], centres={}, outcome_centre=0.0)
+
+
+@pytest.mark.parametrize("level", [0.95, 0.9, 0.8, 0.6])
+def test_wild_interval_holds_a_value_whose_p_is_one_less_the_level(level: float) -> None:
+    """With 999 draws p is a multiple of 0.001, which 1 - level is too, but for its last bit."""
+    fitted = fit(sums_of(panel(1, g=20, treated=8), "y", ["d"], ["period"], "site"))
+    found = wild_bootstrap(fitted, "d", level=level, n_draws=999)
+    for end in (found.low, found.high):
+        step = 1e-6 * (found.value - end)
+        inside, outside = (
+            wild_bootstrap(fitted, "d", null=end + side, n_draws=999).p_value for side in (step, -step)
+        )
+        assert outside < (1 - level) * (1 - 1e-9) < inside
+
+
+@pytest.mark.row("ST-08")
+@pytest.mark.parametrize("offset", [0.0, 1e3, 1e6])
+def test_sums_of_centred_columns_are_symmetric_but_for_rounding(offset: float) -> None:
+    """What is nil on paper comes out as one rounding above the diagonal and as another below it."""
+    random = np.random.default_rng(5)
+    x = random.normal(size=(4, 10, 2)) + offset
+    x -= x.mean(axis=1, keepdims=True)
+    y = random.normal(size=(4, 10))
+    design = np.concatenate([np.ones((4, 10, 1)), x], axis=2)
+    xx = np.einsum("gni,gnj->gij", design, design)
+    xx[:, 1:, 0] = x[:, ::-1].sum(axis=1)  # added up from the other end
+    xx[:, 0, 1:] += 1e-15
+    sums = {"n": [10] * 4, "xy": np.einsum("gni,gn->gi", design, y), "yy": (y * y).sum(axis=1)}
+    ClusterSums.from_sums(["one", "a", "b"], list("wxyz"), xx=xx, **sums)
+    xx[0, 0, 1] += 1e-3 * xx[0, 1, 1]
+    with pytest.raises(BadData, match="not symmetric"):
+        ClusterSums.from_sums(["one", "a", "b"], list("wxyz"), xx=xx, **sums)
