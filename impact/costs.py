@@ -17,6 +17,7 @@ from exports.digits import printed
 from impact.columns import Floats, numbers
 from impact.errors import BadData, NotIdentified
 from impact.estimate import Estimate, Note
+from impact.ties import is_rejected
 
 __all__ = [
     "RATES",
@@ -268,7 +269,7 @@ def avoided_cases(
         "benefit", pounds * effect.value, abs(pounds) * effect.std_error, effect.df, -effect.statistic,
         effect.p_value, ends[0], ends[1], effect.level,
     )  # fmt: skip
-    is_significant = effect.p_value < alpha
+    is_significant = bool(is_rejected(effect.p_value, alpha))
     notes = [
         Note(
             "significant_only_is_biased",

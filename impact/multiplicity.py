@@ -11,10 +11,9 @@ import numpy.typing as npt
 from impact.columns import numbers
 from impact.errors import BadData
 from impact.estimate import Note
+from impact.ties import is_rejected
 
 __all__ = ["Adjusted", "hochberg"]
-
-TIE = 1e-9  # relative: an adjusted p-value that is alpha but for rounding is alpha
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,7 @@ def hochberg(
         labels,
         tuple(found.tolist()),
         tuple(adjusted.tolist()),
-        tuple((adjusted <= alpha * (1 + TIE)).tolist()),
+        tuple(is_rejected(adjusted, alpha).tolist()),
         alpha,
         size,
         tuple(notes),

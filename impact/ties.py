@@ -13,7 +13,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["ROUNDING", "TIE", "ceiling", "is_nil", "levels", "near_of", "reaches", "size_of"]
+__all__ = ["ROUNDING", "TIE", "ceiling", "is_nil", "is_rejected", "levels", "near_of", "reaches", "size_of"]
 
 TIE = 1e-9
 ROUNDING = 1e-12
@@ -53,6 +53,11 @@ def reaches(values: npt.ArrayLike, limit: float, *, near: float | None = None) -
 def ceiling(value: float) -> int:
     """The next whole number upwards; a value that ties with a whole number is that number."""
     return math.ceil(value - TIE * max(1.0, abs(value)))
+
+
+def is_rejected(p_value: npt.ArrayLike, alpha: float) -> Bools:
+    """Whether a hypothesis is rejected at alpha, as it is where the p-value is alpha but for rounding. Shape as `p_value`."""
+    return np.asarray(np.asarray(p_value, dtype=np.float64) <= alpha * (1 + TIE))
 
 
 def levels(values: npt.ArrayLike, *, near: npt.ArrayLike) -> Ints:

@@ -16,6 +16,7 @@ from impact.estimate import Estimate, Note, few_clusters
 from impact.glmm import random_intercept_logit
 from impact.mixed import linear_mixed
 from impact.power.wedges import checked_design
+from impact.ties import is_rejected
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,7 @@ def _summary(
     found: Floats, truth: float, n_trials: int, alpha: float, seed: int, n_clusters: int
 ) -> SimulatedPower:
     value, error, p, low, high = found.T
-    rejected = float((p <= alpha).sum() / n_trials)
+    rejected = float(is_rejected(p, alpha).sum() / n_trials)
     covered = float(((low <= truth) & (truth <= high)).mean()) if len(found) else math.nan
     failed = n_trials - len(found)
     notes = list(few_clusters(n_clusters))

@@ -1,4 +1,5 @@
 import datetime as dt
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from impact.costs import (
 )
 from impact.errors import BadData, NotIdentified
 from impact.estimate import normal
+from impact.multiplicity import hochberg
 
 READ = dt.date(2025, 12, 16)
 
@@ -170,3 +172,17 @@ def test_schedule_bad_cost_is_named(cost):
 def test_schedule_without_authorities():
     with pytest.raises(BadData, match="authority"):
         schedule([], n_years=1, n_authorities=0)
+
+
+@pytest.mark.row("ST-08")
+@pytest.mark.parametrize("alpha", [0.05, 0.01, 0.1])
+def test_benefit_at_the_limit_of_significance_does_not_hang_on_the_last_bit(alpha):
+    effect = normal("care", -0.01, 0.004)
+    for p_value in (alpha, np.nextafter(alpha, 0), np.nextafter(alpha, 1), alpha * (1 + 1e-12)):
+        found = avoided_cases(
+            replace(effect, p_value=float(p_value)), n_children_per_year=10, pounds_per_case=1, alpha=alpha
+        )
+        assert found.where_significant == found.unconditional.value
+        assert hochberg([p_value], alpha=alpha).is_rejected == (True,)
+    above = replace(effect, p_value=alpha * (1 + 1e-6))
+    assert avoided_cases(above, n_children_per_year=10, pounds_per_case=1, alpha=alpha).where_significant == 0
