@@ -21,6 +21,7 @@ from impact.information import (
     independent,
     inverted,
     orthonormal,
+    standard_errors,
     standardised,
 )
 from impact.separation import separating
@@ -84,7 +85,7 @@ def tobit(
         lambda step: float(np.abs(rows @ step).max()),
         refuse=lambda _: _no_runaway(np.column_stack([-z, standard]), side, labels),
     )
-    p, inner, df, notes = _given_back(top, whole, cluster)
+    p, inner, inverse, df, notes = _given_back(top, whole, cluster)
     to_beta = _delta(p, back, spread)
     covariance = to_beta @ inner @ to_beta.T
     n_between = int((side == 0).sum())
@@ -93,11 +94,14 @@ def tobit(
     beta = spread * (back @ p[:-1]) / p[-1]
     beta[0] += centre
     found = zip(
-        [*labels, "log scale"], [*beta, np.log(spread / p[-1])], np.sqrt(np.diag(covariance)), strict=True
+        [*labels, "log scale"],
+        [*beta, np.log(spread / p[-1])],
+        standard_errors(to_beta, inner, inverse),
+        strict=True,
     )
     estimates = [wald(*each, df, level=level) for each in found]
     ends = [(limit - centre) / spread for limit in limits]
-    effects = _average_effects(p, z, ends, spread * np.diag(back), inner)
+    effects = _average_effects(p, z, ends, spread * np.diag(back), inner, inverse)
     return Tobit(
         tuple(estimates[:-1]),
         estimates[-1],
@@ -139,14 +143,14 @@ def _sides(y: Floats, low: Floats, high: Floats) -> npt.NDArray[np.int64]:
     """-1 at the left limit, 1 at the right, 0 between. A row that lies off its limit by rounding lies at it."""
     if (low >= high).any():
         raise BadData("Each left limit must lie below its right limit.")
-    blur = EQUAL * np.abs(y).max()
-    beyond = (y < low - blur) | (y > high + blur)
+    rounding = EQUAL * np.abs(y).max()
+    beyond = (y < low - rounding) | (y > high + rounding)
     if beyond.any():
         row = int(np.argmax(beyond))
         raise BadData(
             f"The outcome in row {row + 1} is {printed(y[row], 'g')}, beyond its limit. Set such rows to the limit."
         )
-    side = np.where(y <= low + blur, -1, np.where(y >= high - blur, 1, 0))
+    side = np.where(y <= low + rounding, -1, np.where(y >= high - rounding, 1, 0))
     if (side != 0).sum() == len(y):
         raise NotIdentified("Every row is at a limit, so the size of the outcome is unknown.")
     if alike(y):
@@ -198,18 +202,19 @@ def _delta(p: Floats, back: Floats, spread: float) -> Floats:
 
 def _given_back(
     top: Top, whole: Floats, cluster: npt.ArrayLike | None
-) -> tuple[Floats, Floats, float | None, tuple[Note, ...]]:
-    """Olsen's parameters on the standardised columns and their covariance, degrees of freedom, and notes."""
+) -> tuple[Floats, Floats, Floats, float | None, tuple[Note, ...]]:
+    """Olsen's parameters on the standardised columns, their covariance and the inverse of their information, df, and notes."""
     inverse = inverted(top.information)
+    own = whole @ inverse @ whole.T
     if cluster is None:
         note = Note("rows_independent", "Standard errors treat the rows as independent of each other.")
-        return whole @ top.p, whole @ inverse @ whole.T, None, (note,)
+        return whole @ top.p, own, own, None, (note,)
     middle, df, notes = clustered(top.scores, cluster)
-    return whole @ top.p, whole @ (inverse @ middle @ inverse) @ whole.T, df, notes
+    return whole @ top.p, whole @ (inverse @ middle @ inverse) @ whole.T, own, df, notes
 
 
 def _average_effects(
-    p: Floats, z: Floats, ends: list[Floats], units: Floats, inner: Floats
+    p: Floats, z: Floats, ends: list[Floats], units: Floats, inner: Floats, inverse: Floats
 ) -> list[tuple[float, float]]:
     """Value and standard error for each covariate. In Olsen's parameters, so that an offset costs no digits."""
     from scipy.special import ndtr  # keeps `import impact.censored` light
@@ -226,6 +231,6 @@ def _average_effects(
         slope = p[place] / p[-1] * drift
         slope[place] += share / p[-1]
         slope[-1] -= p[place] / p[-1] ** 2 * share
-        value, error = p[place] / p[-1] * share, np.sqrt(slope @ inner @ slope)
+        value, (error,) = p[place] / p[-1] * share, standard_errors(slope[None], inner, inverse)
         found.append((float(units[place] * value), float(units[place] * error)))
     return found

@@ -27,10 +27,11 @@ from impact.information import (
     independent,
     inverted,
     orthonormal,
+    standard_errors,
     standardised,
     undetermined,
 )
-from impact.separation import separating
+from impact.separation import constants, listed, separating
 
 __all__ = ["Hurdle", "hurdle"]
 
@@ -60,6 +61,7 @@ class _Part:
 
     p: Floats
     covariance: Floats
+    inverse: Floats  # of the information
     log_likelihood: float
     df: float | None
     notes: tuple[Note, ...]
@@ -68,7 +70,7 @@ class _Part:
         self, labels: list[str], back: Floats, df: float | None, level: float
     ) -> tuple[Estimate, ...]:
         k = len(labels)
-        errors = np.sqrt(np.diag(back @ self.covariance[:k, :k] @ back.T))
+        errors = standard_errors(back, self.covariance[:k, :k], self.inverse[:k, :k])
         found = zip(labels, back @ self.p[:k], errors, strict=True)
         return tuple(wald(*each, df, level=level) for each in found)
 
@@ -120,7 +122,9 @@ def hurdle(
     df = None if zero.df is None or count.df is None else min(zero.df, count.df)
     log_theta = effect = None
     if distribution == "negbin":
-        log_theta = wald("log theta", count.p[-1], np.sqrt(count.covariance[-1, -1]), df, level=level)
+        last = np.eye(len(count.p))[-1:]
+        (error,) = standard_errors(last, count.covariance, count.inverse)
+        log_theta = wald("log theta", count.p[-1], error, df, level=level)
     if effect_of is not None:
         levels = _levels(design, labels, effect_of, back)
         found = _average_effect(z, labels.index(effect_of), levels, zero, count)
@@ -172,15 +176,16 @@ def _fitted(kind: str, y: Floats, z: Floats, labels: list[str], codes: Ints | No
             raise NotIdentified("The likelihood has no maximum that the search could confirm.")
     whole = np.eye(len(top.p))
     whole[:k, :k] = turn
-    inverse = inverted(top.information)
+    inner = inverse = inverted(top.information)
     df: float | None = None
     notes: tuple[Note, ...] = (
         Note("rows_independent", "Standard errors treat the rows as independent of each other."),
     )
     if codes is not None:
         middle, df, notes = clustered(top.scores, codes)
-        inverse = inverse @ middle @ inverse
-    return _Part(whole @ top.p, whole @ inverse @ whole.T, top.value, df, notes)
+        inner = inverse @ middle @ inverse
+    covariance, own = (whole @ each @ whole.T for each in (inner, inverse))
+    return _Part(whole @ top.p, covariance, own, top.value, df, notes)
 
 
 def _refuse_even_counts(p: Floats) -> None:
@@ -192,10 +197,11 @@ def _refuse_runaway(kind: str, y: Floats, z: Floats, labels: list[str]) -> None:
     """For the logit by its signed rows. A count of 1 likes its mean to fall without end; one above 1 has the best mean."""
     is_logit = kind == "zero"
     rising, level = (z * (2 * y - 1)[:, None], None) if is_logit else (-z[y == 1], z[y > 1])
-    found = separating(rising, labels, level=level)
+    found = separating(rising, labels, level=level, mute=constants(z))
     if found:
+        part = "Whether a count is above 0" if is_logit else "Whether a count above 0 is above 1"
         raise NotIdentified(
-            f"“{found[0]}” predicts a part perfectly, so its coefficient has no finite estimate."
+            f"{part} is predicted perfectly for some rows by {listed(found)}: no finite estimate exists."
         )
 
 
@@ -290,8 +296,9 @@ def _average_effect(
         return means[1] - means[0]
 
     p = np.concatenate([zero.p, count.p])
-    covariance = np.zeros((len(p), len(p)))
+    covariance, inverse = np.zeros((2, len(p), len(p)))
     covariance[:k, :k], covariance[k:, k:] = zero.covariance, count.covariance
-    steps = np.diag(1e-4 * np.sqrt(np.diag(covariance)))
+    inverse[:k, :k], inverse[k:, k:] = zero.inverse, count.inverse
+    steps = np.diag(1e-4 * np.sqrt(np.diag(inverse)))
     slopes = np.array([(difference(p + s) - difference(p - s)) / (2 * s.max()) for s in steps])
-    return difference(p), float(np.sqrt(slopes @ covariance @ slopes))
+    return difference(p), float(standard_errors(slopes[None], covariance, inverse)[0])

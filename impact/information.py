@@ -30,13 +30,14 @@ __all__ = [
     "inverted",
     "left_over",
     "orthonormal",
+    "standard_errors",
     "standardised",
     "undetermined",
     "varying",
 ]
 
 # Of a number's size: a smaller difference is none. A column that varies by 1e-9 of its size, as one of size one around a
-# milliard does, is honest and lies two orders above.
+# billion does, is honest and lies two orders above.
 EQUAL = 1e-11
 # Of a column: what others leave of it, below which it adds nothing.
 PART = 1e-9
@@ -134,13 +135,15 @@ def independent(x: Floats, names: Sequence[str], *, whole: Floats | None = None)
     `whole` (any number of rows, k) are the columns before their means within strata were subtracted.
     """
     if x.shape[0] < x.shape[1]:
-        raise NotIdentified(f"There are {x.shape[1]} coefficients and only {x.shape[0]} different rows.")
+        raise NotIdentified(
+            f"There are {x.shape[1]} coefficients and only {x.shape[0]} rows to estimate them from."
+        )
     z, back = standardised(x)
     largest = np.abs(x).max(axis=0)
     if whole is not None:
         largest = np.maximum(largest, np.abs(whole).max(axis=0))
     size = np.where(np.abs(x).max(axis=0) > EQUAL * largest, np.sqrt((z * z).sum(axis=0)), 0.0)
-    blur = EQUAL * largest * np.diag(back)
+    rounding = EQUAL * largest * np.diag(back)
     unit = np.where(size > 0, z / np.where(size > 0, size, 1.0), 0.0)
     r: Floats = np.asarray(np.linalg.qr(unit, mode="r"), dtype=np.float64)
 
@@ -148,7 +151,7 @@ def independent(x: Floats, names: Sequence[str], *, whole: Floats | None = None)
         return r[:place, place], abs(float(r[place, place]))
 
     def least(place: int, parts: Floats) -> float:
-        return max(PART, float(np.sqrt(((parts * blur[:place]) ** 2).sum() + blur[place] ** 2)))
+        return max(PART, float(np.sqrt(((parts * rounding[:place]) ** 2).sum() + rounding[place] ** 2)))
 
     found = _first(len(names), column, least)
     if found is not None:
@@ -168,16 +171,15 @@ def determined(gram: Floats, whole: Floats) -> tuple[int, Floats] | None:
     parts it was made of. `whole` (k,) are the squares before anything was swept out of them, one where nothing was. None where
     the columns are independent.
     """
-    blur = np.sqrt(whole)
+    rounding = np.sqrt(whole)
 
     def column(place: int, inverse: Floats) -> tuple[Floats, float]:
         above = inverse.T @ gram[:place, place]
         return above, float(np.sqrt(max(0.0, gram[place, place] - above @ above)))
 
     def least(place: int, parts: Floats) -> float:
-        return float(
-            np.sqrt(max(PART_SQUARED, ROUNDING_SQUARED * (blur[place] + np.abs(parts) @ blur[:place]) ** 2))
-        )
+        square = ROUNDING_SQUARED * (rounding[place] + np.abs(parts) @ rounding[:place]) ** 2
+        return float(np.sqrt(max(PART_SQUARED, square)))
 
     return _first(len(gram), column, least)
 
@@ -216,6 +218,16 @@ def inverted(matrix: Floats) -> Floats:
     scale = np.sqrt(np.diag(matrix))
     found = np.linalg.inv(matrix / np.outer(scale, scale)) / np.outer(scale, scale)
     return np.asarray((found + found.T) / 2, dtype=np.float64)
+
+
+def standard_errors(to: Floats, covariance: Floats, inverse: Floats) -> Floats:
+    """√diag(to @ covariance @ to.T) of m combinations, `to` (m, k) of the parameters.
+
+    `inverse` (k, k) is that of the information. A covariance made of sums by cluster that cancel is rounding, and squares hold
+    half the digits: an error whose square is below 1e-12 of the one by `inverse` is nil.
+    """
+    square, own = (np.einsum("mi,ij,mj->m", to, each, to) for each in (covariance, inverse))
+    return np.sqrt(np.where(square > PART_SQUARED * own, square, 0.0))
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,8 @@ from impact.columns import (
 )
 from impact.errors import BadData, NotIdentified
 from impact.estimate import Estimate, Note, wald
-from impact.information import Top, climb, independent, inverted, orthonormal, standardised
-from impact.separation import separating
+from impact.information import Top, climb, independent, inverted, orthonormal, standard_errors, standardised
+from impact.separation import listed, separating
 
 __all__ = ["Ordinal", "ordinal_logit"]
 
@@ -71,7 +71,8 @@ def ordinal_logit(
     turned, turn = orthonormal(scaled[:, 1:], count)
     upper, lower = _edges(codes, len(categories), turned)
     top = _top(upper, lower, codes, count, lambda _: _no_runaway(codes, scaled[:, 1:], names))
-    p, inverse = top.p, inverted(top.information)
+    p = top.p
+    inner = inverse = inverted(top.information)
     cuts = len(categories) - 1
     to_units = np.eye(len(p))
     to_units[:cuts, cuts:] = -back[0, 1:] @ turn
@@ -81,10 +82,10 @@ def ordinal_logit(
         notes += (Note("rows_independent", "Standard errors treat the rows as independent of each other."),)
     else:
         middle, df, more = clustered(top.scores, cluster)
-        inverse, notes = inverse @ middle @ inverse, notes + more
-    covariance = to_units @ inverse @ to_units.T
+        inner, notes = inverse @ middle @ inverse, notes + more
+    covariance = to_units @ inner @ to_units.T
     labels = [*(f"{a} | {b}" for a, b in itertools.pairwise(categories)), *names]
-    found = zip(labels, to_units @ p, np.sqrt(np.diag(covariance)), strict=True)
+    found = zip(labels, to_units @ p, standard_errors(to_units, inner, inverse), strict=True)
     estimates = [wald(*each, df, level=level) for each in found]
     assumption = Note("proportional_odds", "Each covariate is assumed to act alike at every threshold.")
     return Ordinal(
@@ -179,8 +180,8 @@ def _no_runaway(codes: Ints, z: Floats, names: Sequence[str]) -> None:
     edges = [f"θ{place}" for place in range(n_categories - 1)]
     rising = np.vstack([upper[codes < n_categories - 1], -lower[codes > 0]])
     # Thresholds run away with a covariate, never alone: every category has rows.
-    found = separating(rising, [*edges, *names], n_thresholds=len(edges))
+    found = separating(rising, [*edges, *names], mute=range(len(edges)))
     if found:
         raise NotIdentified(
-            f"“{found[0]}” predicts the category perfectly, so its coefficient has no finite estimate."
+            f"The category is predicted perfectly for some rows by {listed(found)}: no finite estimate exists."
         )

@@ -9,11 +9,11 @@ import numpy as np
 from impact.columns import Floats
 from impact.information import PART, alike
 
-__all__ = ["listed", "separating"]
+__all__ = ["constants", "listed", "separating"]
 
 
 def separating(
-    rising: Floats, names: Sequence[str], *, level: Floats | None = None, n_thresholds: int = 0
+    rising: Floats, names: Sequence[str], *, level: Floats | None = None, mute: Sequence[int] = ()
 ) -> tuple[str, ...]:
     """A smallest set of columns with some b ≠ 0 for which rising @ b ≥ 0 everywhere and > 0 somewhere; empty if there is none.
 
@@ -25,7 +25,7 @@ def separating(
     Its solution lies on the edge of that box where there is separation and at the origin where there is none, since any
     multiple of a b is a b: nothing lies between, but for the 1e-7 by which the programme lets a row contradict. The set is
     smallest in that no column can be left out; of several such sets the names decide, never the order of rows or columns.
-    Constants, such as the `n_thresholds` first columns, help out in most combinations and explain none: they are not named.
+    The columns at `mute`, constants and thresholds, help out in most combinations and explain none: they are not named.
     Source: Konis 2007, Linear programming algorithms for detecting separated data, Oxford thesis; Albert and Anderson
     1984, doi:10.1093/biomet/71.1.1; for the smallest set Junker 2004, QuickXplain, AAAI-04:167.
     """
@@ -46,13 +46,17 @@ def separating(
         late = smallest(kept + rest[:half], rest[half:], has_grown=True)
         return smallest(kept + late, rest[:half], has_grown=bool(late)) + late
 
-    constants = [place for place, c in enumerate(rising.T) if place < n_thresholds or alike(np.abs(c))]
-    places = sorted(range(len(names)), key=lambda place: (place not in constants, names[place]))
+    places = sorted(range(len(names)), key=lambda place: (place not in mute, names[place]))
     if not separated(places):
         return ()
     found = smallest([], places, has_grown=False)
-    telling = [place for place in found if place not in constants] or found
-    return tuple(names[place] for place in sorted(telling))
+    telling = [place for place in found if place not in mute] or found
+    return tuple(sorted(names[place] for place in telling))
+
+
+def constants(x: Floats) -> list[int]:
+    """The places of the columns of a design (n, k) that are one number throughout."""
+    return [place for place, column in enumerate(x.T) if alike(column)]
 
 
 def listed(names: Sequence[str]) -> str:

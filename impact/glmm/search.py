@@ -12,7 +12,7 @@ from impact.columns import Floats
 from impact.errors import NotIdentified
 from impact.glmm.patterns import Patterns
 from impact.information import PART, climb, inverted, standardised
-from impact.separation import listed, separating
+from impact.separation import constants, listed, separating
 
 __all__ = ["Marginal", "Maximum", "maximum", "pooled_logit", "probability"]
 
@@ -53,7 +53,9 @@ def pooled_logit(data: Patterns, q: Floats, names: Sequence[str]) -> tuple[Float
 def _refuse_separation(data: Patterns, x: Floats, names: Sequence[str]) -> None:
     """A pattern without events likes its predictor to fall without end, one with nothing else to rise; others have a place."""
     never, always = data.events == 0, data.events == data.trials
-    guilty = separating(np.vstack([-x[never], x[always]]), names, level=x[~never & ~always])
+    guilty = separating(
+        np.vstack([-x[never], x[always]]), names, level=x[~never & ~always], mute=constants(x)
+    )
     if guilty:
         raise NotIdentified(
             f"{listed(guilty)} predict some outcomes without error (separation), so their coefficients have no finite "

@@ -12,7 +12,7 @@ from impact.clusters import demeaned
 from impact.columns import Floats, Ints, groups, matrix, outcome_01, same_length
 from impact.errors import BadData, NotIdentified
 from impact.estimate import Estimate, Note, few_clusters, normal, student
-from impact.information import climb, independent, inverted, orthonormal, varying
+from impact.information import climb, independent, inverted, orthonormal, standard_errors, varying
 from impact.logits.refusing import refuse_separation
 
 __all__ = ["ConditionalFit", "conditional_logit"]
@@ -106,13 +106,22 @@ def conditional_logit(
         covariance = inverse @ (sums.T @ sums) @ inverse * n_clusters / (n_clusters - 1)
     back = turn / scale[:, None]
     return _result(
-        names, back @ top.p, back @ covariance @ back.T, top.value, len(y), telling, n_clusters, level
+        names,
+        back @ top.p,
+        standard_errors(back, covariance, inverse),
+        back @ covariance @ back.T,
+        top.value,
+        len(y),
+        telling,
+        n_clusters,
+        level,
     )
 
 
 def _result(
     names: Sequence[str],
     b: Floats,
+    errors: Floats,
     covariance: Floats,
     log_likelihood: float,
     n_rows: int,
@@ -120,7 +129,6 @@ def _result(
     n_clusters: int | None,
     level: float,
 ) -> ConditionalFit:
-    errors = np.sqrt(np.diag(covariance))
     estimates = tuple(
         normal(name, float(value), float(error), level=level)
         if n_clusters is None

@@ -12,8 +12,9 @@ from exports.digits import printed
 from impact.columns import Floats, groups, matrix, outcome_01, same_length, weights
 from impact.errors import BadData, NotIdentified
 from impact.estimate import Estimate, Note, few_clusters, normal, student
-from impact.information import Turned, climb, independent, inverted, standardised
+from impact.information import Turned, climb, independent, inverted, standard_errors, standardised
 from impact.logits.refusing import refuse_separation
+from impact.separation import constants
 
 __all__ = ["LogitFit", "average_difference", "average_effects", "logit"]
 
@@ -22,7 +23,7 @@ __all__ = ["LogitFit", "average_difference", "average_effects", "logit"]
 class LogitFit:
     """A logit of k columns. `bread` (k, k) is the inverse of the information X'WX, `covariance` what the errors use:
     the bread, or the sandwich where there are clusters or weights. `estimates` are on the log-odds scale. `turned` holds
-    the orthonormal columns in which the model was fitted, with its coefficients `inner_coefficients` and `inner` covariance.
+    the orthonormal columns in which the model was fitted, with `inner_coefficients`, covariance `inner` and `inner_bread`.
     """
 
     names: tuple[str, ...]
@@ -39,6 +40,7 @@ class LogitFit:
     turned: Turned
     inner_coefficients: Floats
     inner: Floats
+    inner_bread: Floats
 
     def __getitem__(self, name: str) -> Estimate:
         if name not in self.names:
@@ -79,7 +81,9 @@ def logit(
         lambda b: _likelihood(y, q, w, b),
         np.zeros(x.shape[1]),
         lambda step: float(np.abs(q @ step).max()),
-        refuse=lambda _: refuse_separation(standardised(x)[0] * (2 * y - 1)[:, None], names),
+        refuse=lambda _: refuse_separation(
+            standardised(x)[0] * (2 * y - 1)[:, None], names, mute=constants(x)
+        ),
     )
     p = _probability(q @ top.p)
     inverse = inverted(top.information)
@@ -100,7 +104,7 @@ def logit(
     coefficients, covariance = back @ top.p, back @ inner @ back.T
     estimates = tuple(
         _estimate(name, value, error, n_clusters, level)
-        for name, value, error in zip(names, coefficients, np.sqrt(np.diag(covariance)), strict=True)
+        for name, value, error in zip(names, coefficients, standard_errors(back, inner, inverse), strict=True)
     )
     notes = () if n_clusters is None else few_clusters(n_clusters)
     return LogitFit(
@@ -118,6 +122,7 @@ def logit(
         turned,
         top.p,
         inner,
+        inverse,
     )
 
 
@@ -213,7 +218,7 @@ def _mask(fitted: LogitFit, among: npt.ArrayLike | None) -> npt.NDArray[np.bool_
 
 
 def _delta(fitted: LogitFit, name: str, value: float, gradient: Floats, level: float) -> Estimate:
-    error = float(np.sqrt(gradient @ fitted.inner @ gradient))
+    (error,) = standard_errors(gradient[None], fitted.inner, fitted.inner_bread)
     return _estimate(name, value, error, fitted.n_clusters, level)
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import statsmodels.api as sm
 
 from impact import information
 from impact.errors import NotIdentified
+from impact.hurdle import hurdle
 from impact.information import Turned, climb, determined, independent, left_over, orthonormal, undetermined
-from impact.separation import separating
+from impact.logits import average_effects, logit
+from impact.ordinal import ordinal_logit
+from impact.separation import constants, separating
 
 N = 200
 
@@ -35,7 +40,7 @@ def test_columns_that_agree_are_not(rng: np.random.Generator, part: float, offse
         independent(np.column_stack([np.ones(N), a + offset, b]), ["one", "a", "b"])
 
 
-def test_an_offset_of_a_milliard_hides_no_other_column(rng: np.random.Generator) -> None:
+def test_an_offset_of_a_billion_hides_no_other_column(rng: np.random.Generator) -> None:
     a, b, u = rng.normal(size=(3, N))
     independent(np.column_stack([np.ones(N), a + 1e9, b, b + 1e-5 * u]), ["one", "a", "b", "c"])
 
@@ -192,3 +197,45 @@ def test_tolerances_lie_between_rounding_and_what_must_pass() -> None:
     assert 1e-13 * 10 < information.EQUAL < 1e-9 / 10
     assert 1e-13 * 100 < information.PART < 1e-5 / 100
     assert 1e-16 * 100 < information.PART_SQUARED <= 1e-10 / 100
+
+
+def test_names_of_a_separating_set_do_not_hang_on_the_order_of_columns(rng: np.random.Generator) -> None:
+    a, b = rng.normal(size=(2, N))
+    both = np.where(a + b > 0, 1.0, -1.0)
+    for columns in ([a, b], [b, a]):
+        names = ["a", "b"] if columns[0] is a else ["b", "a"]
+        assert separating(both[:, None] * np.column_stack(columns), names) == ("a", "b")
+
+
+def test_a_column_of_plus_and_minus_one_is_no_constant(rng: np.random.Generator) -> None:
+    half = np.where(np.arange(N) % 2 == 0, 1.0, -1.0)
+    y = np.where(half > 0, 1.0, np.where(rng.random(N) < 0.5, 1.0, -1.0))
+    x = np.column_stack([np.ones(N), half, rng.normal(size=N)])
+    for order in ([0, 1, 2], [1, 0, 2], [2, 1, 0]):
+        names = [["constant", "half", "z"][place] for place in order]
+        mute = constants(x[:, order])
+        assert [names[place] for place in mute] == ["constant"]
+        assert separating(y[:, None] * x[:, order], names, mute=mute) == ("half",)
+
+
+@pytest.mark.row("ST-08")
+def test_error_of_what_cancels_in_every_cluster_is_nil() -> None:
+    """Pairs of twins, one treated and one not, with the same outcome: their scores cancel along the treatment."""
+    y = np.repeat([0.0, 1, 1, 0, 1, 1, 0, 1, 0, 1], 2)
+    x = np.column_stack([np.ones(20), np.tile([0.0, 1.0], 10)])
+    pair = np.repeat(np.arange(10), 2)
+    for scale in (1.0, 1e6, 1 / 3):
+        found = logit(y, x * [1, scale], ["constant", "treated"], clusters=pair)
+        assert found["treated"].std_error == 0
+        assert math.isnan(found["treated"].p_value)
+        assert found["constant"].std_error > 0.1
+        (effect,) = average_effects(found, ["treated"])
+        assert effect.std_error == 0
+    more = 1 + y  # above zero 1 or 2
+    count = np.concatenate([more, np.zeros(20)])
+    twice = np.concatenate([x[:, 1], x[:, 1]])
+    hurdles = hurdle(count, twice[:, None], ["treated"], distribution="poisson", cluster=np.tile(pair, 2))
+    assert (hurdles.zero[1].std_error, hurdles.count[1].std_error) == (0, 0)
+    assert hurdles.count[0].std_error > 0
+    ordered = ordinal_logit(count, twice[:, None], ["treated"], cluster=np.tile(pair, 2))
+    assert ordered.coefficients[0].std_error == 0

@@ -312,7 +312,8 @@ def test_runaway_part_of_a_hurdle_is_refused(name: str, part: str) -> None:
     if part == "how many":
         y = np.where((few == 1) & (given.y > 0), 1, given.y)
     words = assert_same(with_columns(replace(given, y=y), few=few), name, run)
-    assert words == "“few” predicts a part perfectly, so its coefficient has no finite estimate."
+    asked = "Whether a count is above 0" if part == "any" else "Whether a count above 0 is above 1"
+    assert words == f"{asked} is predicted perfectly for some rows by “few”: no finite estimate exists."
 
 
 @pytest.mark.parametrize("limit", ["left", "right", "slope"])
