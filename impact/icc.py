@@ -13,6 +13,7 @@ from impact.columns import Floats, groups, numbers, same_length
 from impact.errors import BadData, NotIdentified
 from impact.estimate import Estimate, Note
 from impact.information import EQUAL, PART
+from impact.ties import is_nil
 
 __all__ = ["ClusterCorrelation", "anova_icc", "anova_icc_of_counts", "latent_icc", "latent_sd"]
 
@@ -54,11 +55,11 @@ def anova_icc(
     codes, labels = groups(cluster, "cluster")
     same_length(len(y), {"cluster": codes.astype(float)})
     sizes = np.bincount(codes, minlength=len(labels)).astype(float)
-    blur = len(y) * (EQUAL * float(np.abs(y).max())) ** 2
+    rounding = len(y) * (EQUAL * float(np.abs(y).max())) ** 2
     y = y - y.mean()  # an offset would cost digits of the squares
     means = np.bincount(codes, y, minlength=len(labels)) / sizes
     within = float(((y - means[codes]) ** 2).sum())
-    return _correlation(sizes, means, within if within > blur else 0.0, name, level)
+    return _correlation(sizes, means, within if within > rounding else 0.0, name, level)
 
 
 def anova_icc_of_counts(
@@ -114,6 +115,7 @@ def _correlation(sizes: Floats, means: Floats, within: float, name: str, level: 
     if inner <= PART**2 * between:
         raise NotIdentified(f"“{name}” does not vary within any cluster.")
     f = between / inner
+    f = 1.0 if is_nil(f - 1, size=1.0) else f
     n0 = (total - float((sizes**2).sum()) / total) / (k - 1)
     tail = (1 - level) / 2
     p = float(stats.f.sf(f, k - 1, total - k))

@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from exports.digits import printed
 from impact.bundles import Figures
 from impact.ties import reaches
@@ -79,7 +81,7 @@ def small_multiples(periods: Sequence[str], own: Series, others: Sequence[Series
         axes.tick_params(axis="y", labelsize=7)
         axes.spines[["top", "right"]].set_visible(False)
         gaps = [abs(one - two) for one, two in zip(values, own[1], strict=True)]
-        widest = gaps.index(max(gaps))
+        widest = int(np.argmax(reaches(gaps, max(gaps))))
         words.append(
             f"{label}: never further apart than {printed(gaps[widest], '.3g')}, in {periods[widest]}."
         )

@@ -73,7 +73,7 @@ def cell_means(
     adjusted = y
     if covariates:
         x = np.column_stack([numbers(named(frame, name), name) for name in covariates])
-        whole, x = x, x - x[0]  # a mean of numbers from a milliard on would be rounded
+        whole, x = x, x - x[0]  # a mean of numbers from a billion on would be rounded
         x = x - np.average(x, axis=0, weights=w)
         dx, root = demeaned(x, codes, w), np.sqrt(w)
         for name, varies in zip(covariates, varying(dx, whole), strict=True):
@@ -185,7 +185,8 @@ def _autoregression(e: Floats, codes: Ints, order: int, size: float) -> Floats:
     lags = np.column_stack([e[rows - j] for j in range(1, order + 1)])
     if np.abs(lags).max() <= PART * size:
         raise NotIdentified("The model fits perfectly: no residuals are left to correlate.")
-    found: Floats = np.linalg.lstsq(lags, e[rows], rcond=None)[0]
+    # Lags that repeat each other share one answer.
+    found: Floats = np.linalg.lstsq(lags, e[rows], rcond=PART)[0]
     return found
 
 

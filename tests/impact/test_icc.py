@@ -130,3 +130,12 @@ def test_unusable_data_are_refused(y, g, error, message):
 def test_impossible_counts_are_refused(events, sizes):
     with pytest.raises(BadData):
         anova_icc_of_counts(events, sizes)
+
+
+@pytest.mark.row("ST-08")
+@pytest.mark.parametrize("scale", [1.0, 1 / 3, 1e-7, 0.1, 7.0])
+def test_no_correlation_on_paper_is_nil_and_not_negative(scale):
+    root = 2**0.5
+    found = anova_icc(np.array([-1 - root, -1 + root, 1 - root, 1 + root]) * scale, [1, 1, 2, 2])
+    assert (found.f, found.icc.value) == (1.0, 0.0)
+    assert "negative_icc" not in [note.code for note in found.notes]

@@ -100,7 +100,7 @@ def test_weights_give_robust_errors_and_the_estimates_of_copies() -> None:
     assert found == pytest.approx(expected, rel=1e-9)
 
 
-def test_offset_of_a_milliard_changes_nothing() -> None:
+def test_offset_of_a_billion_changes_nothing() -> None:
     y, x, g = rows()
     far = x + np.array([0, 1e9, 0])
     one, two = logit(y, x, NAMES, clusters=g), logit(y, far, NAMES, clusters=g)

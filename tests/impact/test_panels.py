@@ -158,7 +158,7 @@ def test_random_effects_without_unit_variance_are_pooled() -> None:
     assert found["x"].value == pytest.approx(slope)
 
 
-def test_random_effects_offset_of_a_milliard_changes_nothing(published: Published) -> None:
+def test_random_effects_offset_of_a_billion_changes_nothing(published: Published) -> None:
     frame = published("grunfeld")
     near = random_effects(frame, **GRUNFELD)
     far = random_effects(frame.assign(value=frame["value"] + 1e9), **GRUNFELD)

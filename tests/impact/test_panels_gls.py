@@ -8,7 +8,7 @@ import pytest
 
 from impact.errors import BadData, NotIdentified
 from impact.panels import feasible_gls, fixed_effects
-from impact.panels.gls import _covariance, _limit
+from impact.panels.gls import _autoregression, _covariance, _limit
 from tests.impact.test_panels import TWO_WAY, serial
 
 
@@ -79,7 +79,7 @@ def test_gls_of_a_random_walk_is_noted() -> None:
     assert found.autoregression[0] == pytest.approx(0.98)
 
 
-def test_gls_offset_of_a_milliard_changes_nothing() -> None:
+def test_gls_offset_of_a_billion_changes_nothing() -> None:
     frame = serial(6).assign(x=lambda f: np.random.default_rng(1).normal(size=len(f)))
     both = TWO_WAY | {"covariates": ["d", "x"]}
     near, far = feasible_gls(frame, **both), feasible_gls(frame.assign(x=frame["x"] + 1e9), **both)
@@ -115,3 +115,17 @@ def test_gls_corrects_the_bias_covers_and_beats_least_squares(alpha: tuple[float
     assert table[:, 2].std() < 0.9 * table[:, 3].std()
     assert mean[4] == pytest.approx(0.95, abs=0.104)  # three Monte Carlo errors of .95 in 40 trials
     assert mean[5] == pytest.approx(0.95, abs=0.104)
+
+
+@pytest.mark.row("ST-08")
+def test_lags_that_repeat_each_other_have_one_answer() -> None:
+    """Seasons that alternate: the second lag is the series itself, the third the first again."""
+    random = np.random.default_rng(1)
+    codes = np.repeat(np.arange(6), 12)
+    e = np.tile([1.0, -1.0], 36) * np.repeat(random.uniform(1, 2, 6), 12)
+    answers = [
+        _autoregression(e * (1 + size * random.uniform(-1, 1, 72)), codes, 2, 2.0)
+        for size in (0.0, 1e-15, 1e-13)
+    ]
+    for other in answers[1:]:
+        assert other == pytest.approx(answers[0], abs=1e-6)

@@ -143,3 +143,10 @@ def test_the_report_says_in_words_what_the_plan_chose():
 def test_a_tiny_p_is_not_nil():
     tiny = bundles.result(normal("treated", -1.0, 0.1), scale="days", base=500, smallest=10)
     assert "&lt; 0.0001" in reports.html(made(results=(tiny,)), made_at=MADE).decode()
+
+
+def test_greatest_gap_is_the_first_of_those_that_tie() -> None:
+    periods = ["2019", "2020", "2021"]
+    for other in ([0.1, 0.1 + 0.2, 0.3], [0.1, 0.3, 0.1 + 0.2]):
+        found = plots.small_multiples(periods, ("Camden", [0.0, 0.0, 0.0]), [("Leeds", other)])
+        assert "never further apart than 0.3, in 2020." in found.alt

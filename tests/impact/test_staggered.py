@@ -252,7 +252,7 @@ def test_callaway_santanna_refuses_perfect_prediction_and_collinearity() -> None
         group_time_effects(frame, **TOY, covariates=["x", "double"])
 
 
-def test_callaway_santanna_offset_of_a_milliard_changes_nothing() -> None:
+def test_callaway_santanna_offset_of_a_billion_changes_nothing() -> None:
     frame = rollout(9)
     near = group_time_effects(frame, **TOY, covariates=["x"])
     far = group_time_effects(frame.assign(x=frame["x"] + 1e9), **TOY, covariates=["x"])
