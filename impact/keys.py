@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["in_order", "order"]
+
+# What pandas calls a column of objects whose values have an order.
+ORDERED = {
+    "boolean", "date", "datetime", "decimal", "empty", "floating", "integer", "mixed-integer-float", "string", "timedelta",
+}  # fmt: skip
 
 
 def order(frame: pd.DataFrame, keys: Sequence[str]) -> Ints:
@@ -48,11 +53,11 @@ def in_order(frame: pd.DataFrame, first: Sequence[str] = ()) -> pd.DataFrame:
     """
     import pandas as pd  # half a second that `import impact.keys` need not pay
 
-    def rank(name: str) -> tuple[int, bool, str]:
-        place = first.index(name) if name in first else len(first)
-        return place, pd.api.types.is_float_dtype(frame[name]), name
+    def rank(name: Hashable) -> tuple[int, bool, str, str]:
+        place = first.index(str(name)) if str(name) in first else len(first)
+        return place, pd.api.types.is_float_dtype(frame[name]), str(name), type(name).__name__
 
-    names = sorted(map(str, frame.columns), key=rank)
+    names = sorted(frame.columns, key=rank)
     if not len(frame) or not names:
         return frame.reset_index(drop=True)
     places = np.lexsort([_codes(frame[name]) for name in reversed(names)])
@@ -66,7 +71,9 @@ def _codes(column: pd.Series) -> npt.NDArray[np.int64]:
     if column.dtype == object:
         # Lists cannot be hashed, and words and numbers beside each other not be compared: their words can.
         kind = pd.api.types.infer_dtype(column, skipna=True)
-        if kind not in {"string", "empty"}:
+        if kind not in ORDERED or (
+            kind == "datetime" and len({each.tzinfo is None for each in column.dropna()}) > 1
+        ):
             column = column.map(str, na_action="ignore")
     codes, _ = pd.factorize(column, sort=True)
     return codes.astype(np.int64)

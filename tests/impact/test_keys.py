@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -66,3 +69,38 @@ def test_rows_that_tie_in_their_first_columns_go_by_the_others():
 def test_an_empty_frame_stays_empty():
     assert in_order(pd.DataFrame({"child": []})).empty
     assert in_order(pd.DataFrame()).empty
+
+
+@pytest.mark.row("ST-08")
+@pytest.mark.parametrize(
+    "values",
+    [
+        [-3, 9, 10, 100, 2**70],
+        [0.5, 9.0, 10.25, 100.0, 1e300],
+        [-1, 9.5, 10, 100.0, 2000],
+        [Decimal("-1.5"), Decimal(9), Decimal("10.0"), Decimal(100), Decimal("1e9")],
+        [False, True],
+        [dt.date(987, 1, 1), dt.date(2019, 12, 31), dt.date(2020, 1, 2)],
+        [dt.datetime(987, 1, 1), dt.datetime(2019, 12, 31, 9), dt.datetime(2019, 12, 31, 10)],
+        ["10", "100", "9"],
+    ],
+    ids=["integers", "floats", "both", "decimals", "booleans", "dates", "times", "words"],
+)
+def test_objects_of_one_kind_go_by_size(values):
+    for seed in range(5):
+        places = np.random.default_rng(seed).permutation(len(values))
+        column = pd.Series([values[place] for place in places], dtype=object)
+        assert order(pd.DataFrame({"key": column}), ["key"]).tolist() == np.argsort(places).tolist()
+
+
+def test_columns_need_not_be_named_by_words():
+    frame = pd.DataFrame({2019: [2, 1, 1], "2019": [1, 2, 1], 2020.5: [0.1, 0.2, 0.3]})
+    expected = in_order(frame)
+    assert expected[2019].tolist() == [1, 1, 2]
+    for columns in ([2020.5, "2019", 2019], ["2019", 2019, 2020.5]):
+        pd.testing.assert_frame_equal(in_order(frame.iloc[[2, 0, 1]][columns])[list(frame.columns)], expected)
+
+
+def test_times_with_and_without_a_zone_have_an_order_of_their_words():
+    values = [dt.datetime(2020, 1, 1), dt.datetime(2020, 1, 1, 12, tzinfo=dt.UTC), dt.datetime(2019, 1, 1)]
+    assert order(pd.DataFrame({"key": pd.Series(values, dtype=object)}), ["key"]).tolist() == [2, 0, 1]
