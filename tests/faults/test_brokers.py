@@ -5,10 +5,10 @@ The broker is cut off and the worker killed; each job ends once all the same.
 
 from __future__ import annotations
 
-import contextlib
-import os
+import tempfile
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -19,79 +19,27 @@ from tests.faults.conftest import Planted
 from tests.faults.forwarder import Forwarder
 from tests.faults.installation import wait_for
 from tests.faults.test_killed_worker import Imports
+from tests.servers.programs import Unavailable
+from tests.servers.running import Servers
 
 # On PostgreSQL: a worker beside others claims its jobs by the locks of rows.
 pytestmark = [pytest.mark.real_clock, pytest.mark.once, pytest.mark.postgres]
 
-REDIS = os.environ.get("TEST_REDIS_URL") or "redis://127.0.0.1:6379/9"
-RABBITMQ = os.environ.get("TEST_RABBITMQ_URL") or "amqp://guest:guest@127.0.0.1:5672//"
-
-
-@contextlib.contextmanager
-def empty_redis(url: str) -> Iterator[str]:
-    """A numbered database that is this test's alone: the one that the tests were given, or an empty one beside it."""
-    import redis
-
-    parts = urlsplit(url)
-    given = int(parts.path.strip("/") or 0)
-    for number in (given, *range(1, 16)):
-        place = urlunsplit((*parts[:2], f"/{number}", *parts[3:]))
-        with redis.Redis.from_url(place, socket_connect_timeout=2) as client:
-            try:
-                is_free = number == given or not client.dbsize()
-                if not is_free or not client.set("held by a test", 1, nx=True, ex=600):
-                    continue
-            except redis.exceptions.ConnectionError:
-                required("redis", f"no Redis answers at {url}")
-            client.delete(*(set(client.keys()) - {b"held by a test"}) or {b"nothing"})
-            try:
-                yield place
-            finally:
-                client.flushdb()
-            return
-    pytest.fail("every numbered database of the Redis of the tests is in use")
-
-
-@contextlib.contextmanager
-def empty_rabbitmq(url: str) -> Iterator[str]:
-    """The one queue that there is, emptied, and nobody else's of those who ask here while it is held."""
-    import amqp
-    import kombu
-
-    with kombu.Connection(url, connect_timeout=2) as line:
-        try:
-            line.ensure_connection(max_retries=1)
-        except kombu.exceptions.OperationalError:
-            required("rabbitmq", "no RabbitMQ answers at the address of the tests")
-
-        def is_held() -> bool:
-            try:
-                line.channel().queue_declare("held by a test", exclusive=True)
-            except amqp.exceptions.ResourceLocked:
-                return False
-            return True
-
-        wait_for("another run lets go of RabbitMQ", is_held, seconds=300, pause=1)
-        queue = line.SimpleQueue("celery", queue_opts={"durable": True}).queue
-        queue.delete()
-        try:
-            yield url
-        finally:
-            queue.delete()
-
 
 @pytest.fixture(
-    params=[
-        pytest.param((REDIS, empty_redis), id="redis", marks=pytest.mark.redis),
-        pytest.param((RABBITMQ, empty_rabbitmq), id="rabbitmq", marks=pytest.mark.rabbitmq),
-    ]
+    params=[pytest.param(kind, marks=getattr(pytest.mark, kind)) for kind in ("redis", "rabbitmq")]
 )
-def broker(request: pytest.FixtureRequest) -> Iterator[tuple[str, Forwarder]]:
-    """An empty broker that can be cut off: the address to use, and what cuts it off."""
-    url, empty = request.param
-    with empty(url) as place:
-        parts = urlsplit(place)
-        before = Forwarder(parts.hostname or "127.0.0.1", parts.port or 0)
+def broker(request: pytest.FixtureRequest, faults_dir: Path) -> Iterator[tuple[str, Forwarder]]:
+    """A broker of the test's own that can be cut off: the address to use, and what cuts it off."""
+    kind, servers = request.param, Servers(Path(tempfile.mkdtemp(prefix="broker-", dir=faults_dir)))
+    try:
+        with servers.alone():
+            try:
+                url, _ = servers.start(kind)
+            except Unavailable as reason:
+                required(kind, str(reason))
+        parts = urlsplit(url)
+        before = Forwarder("127.0.0.1", parts.port or 0)
         account = parts.netloc.rpartition("@")[0]
         near = f"{account}@127.0.0.1:{before.port}" if account else f"127.0.0.1:{before.port}"
         before.start()
@@ -99,6 +47,8 @@ def broker(request: pytest.FixtureRequest) -> Iterator[tuple[str, Forwarder]]:
             yield urlunsplit((parts.scheme, near, *parts[2:])), before
         finally:
             before.stop()
+    finally:
+        servers.remove()
 
 
 class OverBroker(Imports):

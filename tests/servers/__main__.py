@@ -1,4 +1,4 @@
-"""`start` and `stop`: the command behind `make services`, and the one that `.ci/run` uses."""
+"""`start`, `stop` and `remove`: the command behind `make services`, and the one that `.ci/run` uses."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def stop(folder: Path, kinds: list[str]) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.servers", description=__doc__)
-    parser.add_argument("what", choices=["start", "stop"])
+    parser.add_argument("what", choices=["start", "stop", "remove"])
     parser.add_argument(
         "kinds", nargs="*", metavar="KIND", help=f"{', '.join(KINDS)}; all of them when none is named"
     )
@@ -90,8 +90,10 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if given.what == "start":
             start(given.folder, kinds, where_none_answers=given.where_none_answers)
-        else:
+        elif given.what == "stop":
             stop(given.folder, kinds)
+        elif given.folder.is_dir():
+            Servers(given.folder).remove()
     except Unavailable as reason:
         say(str(reason))
         return 1

@@ -165,6 +165,15 @@ class Servers:
             Running(found.url, found.ports, []).write(self._state(kind))
         return bool(alive)
 
+    def remove(self) -> None:
+        """End them all and remove the folder, and what it is a link to."""
+        with self.alone():
+            for kind in NAMES:
+                self.stop(kind)
+        shutil.rmtree(self.folder.resolve(), ignore_errors=True)
+        if self.folder.is_symlink():
+            self.folder.unlink()
+
     def _state(self, kind: str) -> Path:
         return self.folder / f"{kind}.json"
 
