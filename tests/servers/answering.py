@@ -7,6 +7,7 @@ import struct
 from urllib.parse import unquote, urlsplit
 
 PORTS = {"postgres": 5432, "redis": 6379, "rabbitmq": 5672}
+WORDS = {"postgres": 9, "redis": 5, "rabbitmq": 11}  # as many bytes of an answer as tell what it is
 SCHEMES = {"postgres": "postgres", "postgresql": "postgres", "redis": "redis", "amqp": "rabbitmq"}
 
 
@@ -37,17 +38,18 @@ def first_words(url: str) -> bytes:
     return struct.pack("!ii", 8 + len(words), 196608) + words  # version 3.0 of the protocol
 
 
-def is_welcome(kind: str, answer: bytes) -> bool:
+def is_welcome(kind: str, answer: bytes, *, with_password: bool = False) -> bool:
     """Whether the answer is that of a server of this kind which takes connections now.
 
-    A PostgreSQL that still starts says so in an error (E) where it would ask for authentication (R) later; a Redis that
-    wants a password first answers too.
+    A PostgreSQL that still starts says so in an error (E) where it would ask for authentication (R) later. One that asks for a
+    password is of use only `with_password` in the address, and so is such a Redis.
     """
     if kind == "redis":
-        return answer.startswith((b"+PONG", b"-NOAUTH"))
+        return answer.startswith(b"+PONG") or (with_password and answer.startswith(b"-NOAUTH"))
     if kind == "rabbitmq":
         return answer.startswith(b"\x01\x00\x00") and answer[7:11] == b"\x00\x0a\x00\x0a"  # connection.start
-    return answer.startswith(b"R")
+    is_trusted = answer[5:9] == b"\x00\x00\x00\x00"
+    return answer.startswith(b"R") and len(answer) >= WORDS["postgres"] and (is_trusted or with_password)
 
 
 def answers(url: str, *, within_seconds: float = 3.0) -> bool:
@@ -57,11 +59,11 @@ def answers(url: str, *, within_seconds: float = 3.0) -> bool:
         with socket.create_connection((host, port), timeout=within_seconds) as line:
             line.sendall(first_words(url))
             answer = b""
-            while len(answer) < 11 and not (kind != "rabbitmq" and answer):
+            while len(answer) < WORDS[kind]:
                 more = line.recv(512)
                 if not more:
                     break
                 answer += more
     except OSError:
         return False
-    return is_welcome(kind, answer)
+    return is_welcome(kind, answer, with_password=bool(urlsplit(url).password))

@@ -19,6 +19,9 @@ URLS = {
 # What each says first: recorded from PostgreSQL 15, Redis 7 and RabbitMQ 3.10.
 TRUST = b"R\x00\x00\x00\x08\x00\x00\x00\x00"
 STARTING = b"E\x00\x00\x00\x5cSFATAL\x00VFATAL\x00C57P03\x00Mthe database system is starting up\x00"
+CLEARTEXT = b"R\x00\x00\x00\x08\x00\x00\x00\x03"
+SCRAM = b"R\x00\x00\x00\x17\x00\x00\x00\x0aSCRAM-SHA-256\x00\x00"
+NO_AUTH = b"-NOAUTH Authentication required.\r\n"
 PONG = b"+PONG\r\n"
 START = b"\x01\x00\x00\x00\x00\x01\xf0\x00\x0a\x00\x0a\x00\x09"
 
@@ -72,7 +75,6 @@ def test_an_address_of_something_else_is_refused(url):
     [
         ("postgres", TRUST),
         ("redis", PONG),
-        ("redis", b"-NOAUTH Authentication required.\r\n"),
         ("rabbitmq", START),
     ],
 )
@@ -88,14 +90,31 @@ def test_a_server_of_the_kind_answers(listener, kind, answer):
         ("postgres", b""),
         ("redis", TRUST),
         ("redis", b"HTTP/1.1 400 Bad Request\r\n"),
+        ("redis", NO_AUTH),
+        ("postgres", CLEARTEXT),
+        ("postgres", SCRAM),
+        ("postgres", TRUST[:6]),
         ("redis", b"-LOADING Redis is loading the dataset in memory\r\n"),
         ("rabbitmq", b"AMQP\x00\x00\x09\x01"),
         ("rabbitmq", b""),
         ("rabbitmq", PONG),
     ],
 )
-def test_a_server_that_starts_still_or_is_another_does_not_count(listener, kind, answer):
+def test_a_server_that_starts_still_wants_a_password_or_is_another_does_not_count(listener, kind, answer):
     assert not answers(URLS[kind].format(listener(answer)))
+
+
+@pytest.mark.parametrize(
+    ("url", "answer"),
+    [
+        ("postgres://postgres:secret@127.0.0.1:{}/x", CLEARTEXT),
+        ("postgres://postgres:secret@127.0.0.1:{}/x", SCRAM),
+        ("redis://:secret@127.0.0.1:{}", NO_AUTH),
+    ],
+)
+def test_a_server_that_wants_a_password_counts_where_the_address_has_one(listener, url, answer):
+    assert answers(url.format(listener(answer)))
+    assert not answers(url.replace(":secret", "").format(listener(answer)))
 
 
 @pytest.mark.parametrize("kind", URLS)
