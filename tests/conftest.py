@@ -54,7 +54,13 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     if not is_worker(config):
-        os.environ["TEST_RUN"] = uuid.uuid4().hex[:12]
+        # Named for the process, so that a later run knows what is left of one that was cut off.
+        os.environ["TEST_RUN"] = f"{os.getpid()}x{uuid.uuid4().hex[:8]}"
+        from tests.databases import has_ended
+
+        for folder in run_folder().parent.glob("ipe-run-*"):
+            if has_ended(folder.name.removeprefix("ipe-run-")):
+                shutil.rmtree(folder, ignore_errors=True)
     # Argon2 costs a tenth of a second a person, which tests of pages do not need; sign-in tests set it back.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 

@@ -16,6 +16,7 @@ import shutil
 import sqlite3
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,12 @@ def locked(what: str) -> Iterator[None]:
         yield
 
 
+def migrate(here: Installation) -> None:
+    """Raises AssertionError where a migration or a model was changed meanwhile: of which of them the tables are is not known."""
+    here.manage("migrate_all", "--verbosity", "0")
+    assert fingerprint.__wrapped__() == fingerprint(), "A migration or a model changed while the tests began."
+
+
 def sqlite_template() -> dict[str, Path]:
     """The migrated file of each database."""
     place = KEPT / f"sqlite-{fingerprint()}"
@@ -72,7 +79,7 @@ def sqlite_template() -> dict[str, Path]:
             making = Path(tempfile.mkdtemp(prefix="ipe-migrating-", dir=in_memory()))
             try:
                 here = Installation.new(making / "here")
-                here.manage("migrate_all", "--verbosity", "0")
+                migrate(here)
                 (making / "made").mkdir()
                 shutil.copy(here.database, making / "made" / "default")
                 shutil.copy(here.key_store, making / "made" / "keys")
@@ -97,7 +104,7 @@ def postgres_copy(server: str, name: str) -> None:
             making = Path(tempfile.mkdtemp(prefix="ipe-migrating-", dir=in_memory()))
             try:
                 here = Installation.new(making / "here", DATABASE_URL=beside(server, template))
-                here.manage("migrate_all", "--verbosity", "0")
+                migrate(here)
             finally:
                 shutil.rmtree(making, ignore_errors=True)
             on_server(server, f"COMMENT ON DATABASE \"{template}\" IS '{fingerprint()}'")
@@ -138,8 +145,29 @@ def restore(alias: str) -> None:
     """Bring the SQLite database of this process to what the template holds, whoever has it open."""
     connection = connections[alias]
     connection.ensure_connection()
+    last = time.monotonic() + 60
+
+    def in_time(*_: int) -> None:
+        if time.monotonic() > last:
+            raise TimeoutError("Somebody holds the database of the tests: what they began has not ended.")
+
     with contextlib.closing(sqlite3.connect(f"file:{sqlite_template()[alias]}?mode=ro", uri=True)) as source:
-        source.backup(connection.connection)
+        source.backup(connection.connection, progress=in_time, sleep=0.05)
+
+
+def has_ended(run: str) -> bool:
+    """Whether the process that began a run is gone; a run is named for it."""
+    number = run.partition("x")[0]
+    return number.isdecimal() and not Path(f"/proc/{number}").exists()
+
+
+def drop_those_of_ended_runs(server: str) -> None:
+    """The databases that runs of this clone have left which were cut off."""
+    every = "SELECT array_agg(datname::text) FROM pg_database WHERE starts_with(datname, %s)"
+    with locked("postgres"):
+        for name in on_server(server, every, settings.OURS) or []:
+            if has_ended(name.rpartition("_")[2]):
+                on_server(server, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
 
 def _copied(alias: str, folder: Path, **_: Any) -> str:
@@ -147,9 +175,11 @@ def _copied(alias: str, folder: Path, **_: Any) -> str:
     connection = connections[alias]
     connection.close()
     if connection.vendor == "postgresql":
-        name: str = connection.creation._get_test_db_name()
+        server = os.environ["DATABASE_URL"]
+        name = f"{connection.creation._get_test_db_name()}_{os.environ['TEST_RUN']}"
         connection.close_pool()
-        postgres_copy(os.environ["DATABASE_URL"], name)
+        drop_those_of_ended_runs(server)
+        postgres_copy(server, name)
     else:
         folder.mkdir(parents=True, exist_ok=True)
         name = str(folder / f"{os.getpid()}-{alias}.sqlite3")

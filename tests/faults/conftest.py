@@ -22,12 +22,13 @@ from typing import Any
 import pytest
 
 from tests import databases
-from tests.conftest import REQUIRED, is_worker, required, run_folder
+from tests.conftest import REQUIRED, is_worker, run_folder
 from tests.faults.installation import Installation, Visitor, on_server
 from tests.faults.planting import ACCOUNTS, PASSWORD
 
 BY_ROLE = {role: email for email, role in reversed(ACCOUNTS.items())}
-POSTGRES = os.environ.get("TEST_POSTGRES_URL") or "postgres://postgres@127.0.0.1:5432/postgres"
+GIVEN = os.environ.get("TEST_POSTGRES_URL", "")
+POSTGRES = GIVEN or "postgres://postgres@127.0.0.1:5432/postgres"
 
 
 @dataclass
@@ -54,14 +55,17 @@ class Planted:
 
 @functools.cache
 def postgres_server() -> str:
-    """The address of the server for tests marked `postgres`; empty where none answers, and SQLite has to do."""
+    """The address of the server for tests marked `postgres`.
+
+    Empty where none answers at the usual address, and SQLite has to do; one that was given must answer.
+    """
     import psycopg
 
     try:
         on_server(POSTGRES, "SELECT 1")
     except psycopg.OperationalError:
-        if "postgres" in REQUIRED:
-            required("postgres", "no server answers at TEST_POSTGRES_URL")
+        if GIVEN or "postgres" in REQUIRED:
+            pytest.fail("no PostgreSQL answers at TEST_POSTGRES_URL")
         return ""
     return POSTGRES
 
@@ -100,16 +104,18 @@ def template(folder: Path, server: str) -> Iterator[Planted]:
 
 def plant(home: Path, server: str) -> Planted:
     here = Installation.new(home)
-    migrated = databases.sqlite_template()
-    shutil.copy(migrated["keys"], here.key_store)
-    if server:
-        name = f"faults_{uuid.uuid4().hex[:12]}"
-        databases.postgres_copy(server, name)
-        here.use_database(server, name)
-    else:
-        shutil.copy(migrated["default"], here.database)
-    ids = here.ask("from tests.faults import planting; answer = planting.plant()")
-    here.stop_all()
+    with contextlib.ExitStack() as failing:
+        failing.callback(here.close)
+        migrated = databases.sqlite_template()
+        shutil.copy(migrated["keys"], here.key_store)
+        if server:
+            here.use_database(server, f"faults_{uuid.uuid4().hex[:12]}")
+            databases.postgres_copy(server, here.database_name)
+        else:
+            shutil.copy(migrated["default"], here.database)
+        ids = here.ask("from tests.faults import planting; answer = planting.plant()")
+        here.stop_all()
+        failing.pop_all()
     return Planted(here, ids)
 
 

@@ -7,6 +7,7 @@ the master key that was made for both and guards invented people alone, and what
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import secrets
 import tomllib
@@ -72,13 +73,16 @@ class Copy:
     def restore(self, home: Path, database: str, server: str = "") -> Installation:
         """A new installation with the data and the key of the copy; one on PostgreSQL has a database on `server`."""
         here = Installation.new(home)
-        if database == "postgresql":
-            here.make_database(server, template="template1")
-        here.master_key = self.master_key
-        with zipfile.ZipFile(self.folder / f"{database}.zip") as kept:
-            kept.extractall(home)
-        if not here.is_sqlite:
-            dumps.restore((home / DUMP).read_text(), here.settings["DATABASE_URL"])
+        with contextlib.ExitStack() as failing:
+            failing.callback(here.close)
+            if database == "postgresql":
+                here.make_database(server, template="template1")
+            here.master_key = self.master_key
+            with zipfile.ZipFile(self.folder / f"{database}.zip") as kept:
+                kept.extractall(home)
+            if not here.is_sqlite:
+                dumps.restore((home / DUMP).read_text(), here.settings["DATABASE_URL"])
+            failing.pop_all()
         return here
 
 

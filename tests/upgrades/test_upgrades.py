@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
+import sqlite3
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from findings.demo.people import FIELDWORK, LEAD, PASSWORD
+from tests import databases
 from tests.conftest import required
-from tests.faults.installation import Installation
+from tests.faults.installation import Installation, beside, on_server
 from tests.upgrades import dumps
 from tests.upgrades.copies import DATABASES, Copy, copies, present_version
 from tests.upgrades.making import ASK, NotMade, make
@@ -30,6 +35,7 @@ def server() -> str:
     url = url if url.startswith("postgres") else os.environ.get("TEST_POSTGRES_URL", "")
     if not url:
         required("postgres", "needs a PostgreSQL server, and TEST_POSTGRES_URL names none")
+    on_server(url, "SELECT 1")  # one that was given must answer
     return url
 
 
@@ -54,6 +60,7 @@ def test_copy_of_an_earlier_version_is_upgraded_and_opens(restored: tuple[Copy, 
     n_events, code = record["head"][database]
     assert "the chain is whole" in here.command("audit", "verify", "--kept", str(n_events), code)
     contents, head = here.ask(ASK)
+    assert schema(here) == schema_of_new(database)
     # A later version may have tables of its own.
     contents["rows"] = {label: contents["rows"].get(label) for label in record["contents"]["rows"]}
     assert contents == record["contents"]
@@ -68,6 +75,55 @@ def test_copy_of_an_earlier_version_is_upgraded_and_opens(restored: tuple[Copy, 
     )
     shown = [fieldwork.post(f"/s/demo/consent/people/{pk}/contact/").text for pk in people]
     assert [PERSON in page for page in shown].count(True) == 1
+
+
+def schema(here: Installation) -> dict[str, list[str]]:
+    """What there is of tables, columns, indexes and constraints: each as words, in an order that says nothing."""
+    if here.is_sqlite:
+        return schema_of_file(here.database)
+    return schema_on_server(here.settings["DATABASE_URL"])
+
+
+def schema_of_new(database: str) -> dict[str, list[str]]:
+    """The same of a database that was migrated from nothing."""
+    if database == "sqlite":
+        return schema_of_file(databases.sqlite_template()["default"])
+    name = f"faults_{uuid.uuid4().hex[:12]}"
+    try:
+        databases.postgres_copy(server(), name)
+        return schema_on_server(beside(server(), name))
+    finally:
+        on_server(server(), f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+def schema_of_file(file: Path) -> dict[str, list[str]]:
+    with contextlib.closing(sqlite3.connect(file)) as line:
+        found = line.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
+    return {name: sorted(re.split(r",(?![^()]*\))", sql)) for name, sql in found}
+
+
+def schema_on_server(url: str) -> dict[str, list[str]]:
+    """Columns with types, defaults and what they refuse; indexes; constraints; triggers."""
+    found: dict[str, list[str]] = {}
+    with psycopg.connect(url) as line:
+        for table, words in line.execute(
+            """
+            WITH ours AS (SELECT oid, relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r')
+            SELECT relname, concat_ws(' ', attname, format_type(atttypid, atttypmod), attnotnull, attidentity,
+                                      pg_get_expr(adbin, adrelid))
+            FROM ours JOIN pg_attribute ON attrelid = ours.oid LEFT JOIN pg_attrdef ON (adrelid, adnum) = (attrelid, attnum)
+            WHERE attnum > 0 AND NOT attisdropped
+            UNION ALL SELECT relname, pg_get_indexdef(indexrelid) FROM ours JOIN pg_index ON indrelid = ours.oid
+            UNION ALL SELECT relname, concat_ws(' ', conname, pg_get_constraintdef(pg_constraint.oid))
+            FROM ours JOIN pg_constraint ON conrelid = ours.oid
+            UNION ALL SELECT relname, pg_get_triggerdef(pg_trigger.oid)
+            FROM ours JOIN pg_trigger ON tgrelid = ours.oid WHERE NOT tgisinternal
+            """
+        ):
+            # A dump that was read in again says the same with other casts and brackets.
+            plain = re.sub(r"::[a-z ]+(\(\d+\))?(\[\])?|[()]", "", words)
+            found.setdefault(table, []).append(plain)
+    return {table: sorted(words) for table, words in found.items()}
 
 
 def test_copy_opens_with_no_other_key(restored: tuple[Copy, str, Installation]) -> None:
