@@ -50,6 +50,8 @@ def main(arguments: Sequence[str]) -> int:
         )
     if asked.lines:
         lines = page.lines_of(asked.lines.read_text())
+        if not lines:
+            parser.error(f"{asked.lines} holds no line of a benchmark.")
         failed = int(any(line["is_met"] is False for line in lines))
     else:
         lines, failed = ran(asked.names or BENCHMARKS)

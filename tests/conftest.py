@@ -19,6 +19,7 @@ import time_machine
 from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.test import Client
+from hypothesis import settings as hypothesis
 from threadpoolctl import threadpool_limits
 
 NOW = dt.datetime(2026, 11, 21, 10, 0, tzinfo=dt.UTC)
@@ -61,6 +62,9 @@ def pytest_configure(config: pytest.Config) -> None:
         for folder in run_folder().parent.glob("ipe-run-*"):
             if has_ended(folder.name.removeprefix("ipe-run-")):
                 shutil.rmtree(folder, ignore_errors=True)
+    # A machine at work is slow now and then, and no test asserts a time.
+    hypothesis.register_profile("suite", deadline=None)
+    hypothesis.load_profile("suite")
     # Argon2 costs a tenth of a second a person, which tests of pages do not need; sign-in tests set it back.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
@@ -161,8 +165,8 @@ def outside() -> Callable[[str], Path]:
     def found(name: str) -> Path:
         path = DATA / name
         if not path.is_file():
-            folder = f"set TEST_DATA_DIR to a folder that holds {name}"
-            required("data", f"needs {Path(name).name}, a file by others that is not ours to ship: {folder}")
+            why = f"needs {name}, a file by others that is not ours to ship; CONTRIBUTING.md says where it comes from"
+            required("data", f"{why}, and TEST_DATA_DIR names the folder to put it in")
         return path
 
     return found

@@ -23,6 +23,7 @@ pytestmark = [
     pytest.mark.django_db(transaction=True),
 ]
 
+# The longest test of a browser, half a minute: each step needs what the one before left on the pages, from an empty house.
 HERE = Path(__file__).parent
 SHOTS = os.environ.get("SHOTS", "")
 PEOPLE = (

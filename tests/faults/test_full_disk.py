@@ -82,7 +82,7 @@ def test_a_full_disk_is_told_in_words_and_loses_nothing(
     assert "talk.wav" not in planted.here.log("web")
 
     # The database on the same disk: what cannot be saved is refused, what was saved is there.
-    if planted.here.is_sqlite and not small_disk:
+    if not small_disk:
         fill_and_save(planted, visitor)
 
     assert upload(planted, visitor, MEGABYTE // 4).status == 302

@@ -43,7 +43,7 @@ def moves(monkeypatch: pytest.MonkeyPatch) -> list[rooms.Move]:
 
 @pytest.mark.row("PS-07")
 @pytest.mark.parametrize("n_steps", [40, pytest.param(500, marks=pytest.mark.slow)])
-def test_500_random_steps_move_every_coding_memo_quote_and_turn(
+def test_random_steps_move_every_coding_memo_quote_and_turn(
     n_steps, study, site_a, person, cleared, fieldwork, researcher, moves
 ):
     document = cleared(fieldwork, SAID, participant=person("P-014", "Zebedee Quillfeather"))
