@@ -93,4 +93,5 @@ def _appraised(one: Appraisal) -> tuple[str, ...]:
 
 
 def _pounds(value: float) -> str:
-    return f"-£{printed(-value, ',.0f')}" if value < 0 else f"£{printed(value, ',.0f')}"
+    amount = printed(value, ",.0f")
+    return f"-£{amount[1:]}" if amount.startswith("-") else f"£{amount}"

@@ -10,6 +10,7 @@ import math
 import sys
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -34,11 +35,16 @@ def say(text: str = "") -> None:
 
 
 def number(value: float | None) -> str:
-    """Six significant digits, whole numbers in full; a dash where there is no number."""
-    if value is None or math.isnan(value):
+    """Six significant digits of what is measured, counts in full; a dash where there is no number.
+
+    Whether a measured number is whole is never asked: its last digits would answer.
+    """
+    if value is None or (isinstance(value, float) and math.isnan(value)):
         return "–"
-    value = snapped(value)  # before it is asked whether it is whole, too
-    return printed(value, ",.0f" if float(value).is_integer() and abs(value) < 1e15 else ".6g")
+    if isinstance(value, Integral):
+        return f"{value:,}"
+    value = float(printed(value, ".6g"))
+    return printed(value, ",.0f" if 1e6 <= abs(value) < 1e15 else ",.6g")
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

@@ -202,7 +202,7 @@ def test_move_of_two_codings_into_one_placeholder_keeps_one(version, code, resea
     assert [new.text[c.start : c.end] for c in Coding.objects.all()] == ["[detail]"]
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_move_puts_every_coding_over_what_the_edits_predict(version, code, researcher, data):
     Coding.objects.all().delete()

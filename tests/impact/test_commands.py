@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import subprocess
@@ -16,7 +17,7 @@ import pandas as pd
 import pytest
 
 from impact import bundles, did, plans, simulator, wedge
-from impact.commands import main
+from impact.commands import main, printing
 from tests.impact.small import PLAN, SITES, written
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -986,3 +987,16 @@ def test_a_reader_that_goes_away_is_no_error():
         found.stdout.close()
         assert found.stderr.read() == b""
     assert found.returncode == 0
+
+
+@pytest.mark.row("ST-08")
+@pytest.mark.parametrize(
+    ("value", "printed"),
+    [
+        (None, "–"), (math.nan, "–"), (0.0, "0"), (-0.0, "0"), (1234, "1,234"), (1234.5, "1,234.5"),
+        (1234567890123, "1,234,567,890,123"), (33991420209.04, "33,991,400,000"), (33991420209.1, "33,991,400,000"),
+        (999_999.6, "1,000,000"), (1e15, "1e+15"), (math.inf, "inf"),
+    ],
+)  # fmt: skip
+def test_measured_number_has_six_digits_and_a_count_all(value, printed):
+    assert printing.number(value) == printed

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import cProfile
 import dataclasses
 import datetime as dt
 import math
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import CodeType, FrameType
+from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -154,17 +154,11 @@ def told(case: Case, given: Tables, names: Sequence[str]) -> Told:
 def called_here() -> Iterator[set[CodeType]]:
     """The code of every function that the cases of this folder call themselves."""
     here, seen = str(Path(__file__).parent), set()
-
-    def note(frame: FrameType, event: str, _: object) -> None:
-        if event == "call" and frame.f_back is not None and frame.f_back.f_code.co_filename.startswith(here):
-            seen.add(frame.f_code)
-
-    before = sys.getprofile()
-    sys.setprofile(note)
-    try:
+    with cProfile.Profile(builtins=False) as profile:
         yield seen
-    finally:
-        sys.setprofile(before)
+    for caller in profile.getstats():
+        if isinstance(caller.code, CodeType) and caller.code.co_filename.startswith(here):
+            seen.update(called.code for called in caller.calls or () if isinstance(called.code, CodeType))
 
 
 def _flat(key: str, value: Any) -> Iterator[tuple[str, Number | str]]:

@@ -98,7 +98,7 @@ def assert_said(problems: tuple[Problem, ...]) -> None:
 
 
 @given(spoilt())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_spoilt_file_is_read_or_refused_in_words(data: bytes) -> None:
     protocol = read(data)
     if isinstance(protocol, Protocol):
@@ -109,13 +109,13 @@ def test_spoilt_file_is_read_or_refused_in_words(data: bytes) -> None:
 
 
 @given(st.binary(max_size=200) | st.text(max_size=200).map(lambda text: text.encode(errors="surrogatepass")))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_bytes_are_refused_in_words(data: bytes) -> None:
     assert not isinstance(read(data), Protocol)
 
 
 @given(st.sampled_from(SHIPPED), st.integers(0, 60_000), st.binary(min_size=1, max_size=3))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_shipped_file_with_a_slip_is_read_or_refused(slug: str, at: int, slip: bytes) -> None:
     data = shipped(slug)
     at %= len(data)

@@ -140,7 +140,7 @@ VALUE = st.recursive(
 
 
 @given(st.dictionaries(TEXT.filter(bool), VALUE, min_size=1, max_size=4))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_writing_then_reading_gives_the_same(data: dict[str, object]) -> None:
     written = write_source(data)
     assert read_source(written).data == data
