@@ -180,6 +180,16 @@ class Bundle(Part):
     sha256: str = ""
 
     @pydantic.model_validator(mode="after")
+    def _each_once(self) -> Self:
+        """Of two with the same name a reader would see one."""
+        outcomes = [sample.outcome for sample in self.samples]
+        answers = [f"{one.id}”, “{one.outcome}" for one in self.analyses]
+        for what, names in (("sample", outcomes), ("analysis", answers)):
+            if twice := sorted({name for name in names if names.count(name) > 1}):
+                raise ValueError(f"the {what} “{twice[0]}” stands twice")
+        return self
+
+    @pydantic.model_validator(mode="after")
     def _old_has_no_id(self) -> Self:
         if self.schema_ == 1 and self.id:
             raise ValueError("a bundle of schema 1 has no “id”")
@@ -242,11 +252,16 @@ def read(path: Path) -> Bundle:
         plain: Any = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_once)
         if not isinstance(plain, dict):
             raise ValueError
+        _hash(plain)  # raises for half a character, which JSON can name and no file can hold
         bundle = Bundle.model_validate(plain)
     except pydantic.ValidationError as error:
         fault = error.errors(include_url=False)[0]
         raise BadDocument(f"{path.name}, {'.'.join(map(str, fault['loc']))}: {fault['msg']}") from None
-    except (OSError, ValueError, RecursionError):
+    except FileNotFoundError:
+        raise BadDocument(f"{path.name}: there is no such file.") from None
+    except OSError as error:
+        raise BadDocument(f"{path.name}: cannot be read ({error.strerror}).") from None
+    except (ValueError, RecursionError):
         raise BadDocument(f"{path.name}: this is not a results bundle.") from None
     if bundle.sha256 != bundle.fingerprint:
         raise BadDocument(f"{path.name}: the hash does not fit; the bundle was changed after it was made.")

@@ -1,12 +1,12 @@
 """Do two results bundles say the same? Numbers are compared to a stated tolerance, everything else word by word.
 
 Two numbers agree where they differ by at most `TOLERANCE`, one part in a million of the larger one. An estimate and the ends of
-its interval also agree where they differ by no more than that part of the standard error, and p-values where they differ by
-0.000001; numbers below `NIL` are nil. Why so: the shipped plans, run on the kernels of three processors, differed by less than
-1e-9. But models that are searched for end where the likelihood no longer rises. A likelihood is flat at its top, so that a search
-by its height settles an estimate to the root of a double's precision, 1.5e-8, and what is computed from it to about ten times
-that. One part in a million leaves that much room again for other libraries, is no more than one unit in the last of the six
-digits that are printed, and a thousandth of what would ever change a reading.
+its interval also agree where they differ by no more than that part of the standard error, and test statistics and p-values
+where they differ by 0.000001; numbers below `NIL` are nil. Why so: the shipped plans, run on the kernels of three processors,
+differed by less than 1e-9. But models that are searched for end where the likelihood no longer rises. A likelihood is flat at its
+top, so that a search by its height settles an estimate to the root of a double's precision, 1.5e-8, and what is computed from
+it to about ten times that. One part in a million leaves that much room again for other libraries, is no more than one unit in
+the last of the six digits that are printed, and a thousandth of what would ever change a reading.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ NIL = (
     1e-9  # no unit of ours (days, percent, log-odds, shares) has a number as small as this that says anything
 )
 
-Value = str | float | bool | None
+Value = str | int | float | bool | None
 Kind = Literal["number", "count", "status", "words", "absent"]
 NUMBERS = ("value", "std_error", "df", "statistic", "p_value", "low", "high", "level")
 
@@ -190,8 +190,12 @@ def _inputs(first: Bundle, second: Bundle) -> Iterator[Input]:
             for name, mine, theirs in _pairs(chosen, also):
                 if mine != theirs:
                     yield Input(f"plan: {name} of {key[0]}, {key[1]}", mine, theirs)
+    if first.title != second.title:
+        yield Input("plan: title", first.title, second.title)
+    if first.readings != second.readings:
+        yield Input("plan: readings", _listed(first.readings), _listed(second.readings))
     if first.smallest_count != second.smallest_count:
-        yield Input("plan: smallest count", float(first.smallest_count), float(second.smallest_count))
+        yield Input("plan: smallest count", first.smallest_count, second.smallest_count)
     if first.registered_sha256 != second.registered_sha256:
         yield Input("registered plan", first.registered_sha256, second.registered_sha256)
     if first.deviations != second.deviations:
@@ -210,8 +214,9 @@ def _chosen(analysis: Analysis) -> dict[str, Value]:
     return {"role": analysis.role, "model": analysis.model, **analysis.specification}
 
 
-def _listed(deviations: Sequence[Mapping[str, str]]) -> str | None:
-    return "; ".join(f"{one.get('on', '')} {one.get('what', '')}".strip() for one in deviations) or None
+def _listed(said: Sequence[Mapping[str, str]]) -> str | None:
+    """Deviations or readings, each as its words."""
+    return "; ".join(", ".join(filter(None, one.values())) for one in said) or None
 
 
 def _samples(first: Bundle, second: Bundle, told: _Told) -> None:
@@ -227,7 +232,7 @@ def _samples(first: Bundle, second: Bundle, told: _Told) -> None:
 def _analysis(where: str, first: Analysis, second: Analysis, told: _Told) -> None:
     told.same(f"{where}: failed", "words", first.failed, second.failed)
     told.count(f"{where}: rows", first.n_rows, second.n_rows)
-    told.same(f"{where}: clusters", "count", float(first.n_clusters), float(second.n_clusters))
+    told.same(f"{where}: clusters", "count", first.n_clusters, second.n_clusters)
     for name, mine, theirs in _pairs(_by_name(first.results), _by_name(second.results)):
         place = f"{where}: {name}"
         if told.both(place, mine, theirs):
@@ -270,7 +275,7 @@ def _result(where: str, first: Result, second: Result, told: _Told) -> None:
         told.same(where, "status", first.status, second.status)
         return
     error = max(abs(one.std_error or 0.0) for one in (first, second))
-    sizes = {"value": error, "low": error, "high": error, "p_value": 1.0}
+    sizes = {"value": error, "low": error, "high": error, "statistic": 1.0, "p_value": 1.0}
     for name in NUMBERS:
         place = f"{where}: {name.replace('_', ' ')}"
         told.number(place, getattr(first, name), getattr(second, name), size=sizes.get(name, 0.0))

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 # The help must not wait for pydantic; a test holds these words against `comparison.TOLERANCE`.
 AGREE = (
     "Numbers agree where they differ by at most one part in 1,000,000 (of the number; for an estimate and its interval also of "
-    "its standard error; for a p-value outright). That is ten times what a search for an estimate may leave open on another "
-    "processor, and one unit in the last of six printed digits. "
+    "its standard error; for a test statistic or a p-value outright). That is ten times what a search for an estimate may leave "
+    "open on another processor, and one unit in the last of six printed digits. "
 )
 CODES = "Exit code 0: they agree (inputs that differ are named). 1: they do not. 2: they cannot be compared."
 MOST_SHOWN = 60
@@ -87,13 +87,14 @@ def _difference(one: Difference) -> tuple[str, str, str, str]:
     return (one.where, _short(one.first), _short(one.second), apart)
 
 
-def _short(value: str | float | bool | None) -> str:
+def _short(value: str | int | float | bool | None) -> str:
     """Hashes by their beginning, long words by theirs, numbers with all the digits that a bundle keeps."""
     if value is None:
         return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, float | int):
+    if isinstance(value, float):
         return printed(value, ".12g")
+    value = str(value)
     is_hash = len(value) == 64 and not set(value) - set("0123456789abcdef")
     return f"{value[:8]}…" if is_hash else value if len(value) <= 60 else f"{value[:59]}…"

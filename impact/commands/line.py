@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from impact.commands import comparing, costing, designs, estimates, neighbours, plan_files, pooled
+from impact.commands.printing import tell
 from impact.errors import ImpactError
 
 __all__ = ["main"]
@@ -47,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         complaint = f"{name}: {error.strerror or 'cannot be read or written'}."
     except KeyboardInterrupt:
         complaint = "Stopped."
-    sys.stderr.write(f"{complaint}\n")
+    tell(complaint)
     return 2
 
 
@@ -57,7 +58,7 @@ def _with_run(words: list[str]) -> list[str]:
         return words
     near = difflib.get_close_matches(words[0], COMMANDS, n=1)
     if near and not Path(words[0]).exists():
-        sys.stderr.write(f"There is no command or plan “{words[0]}”. Did you mean “{near[0]}”?\n")
+        tell(f"There is no command or plan “{words[0]}”. Did you mean “{near[0]}”?")
         raise SystemExit(2)
     return ["run", *words]
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Hashable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from exports.digits import printed
+from exports.digits import printed, snapped
 from impact.commands import printing
+from impact.commands.printing import tell
 from impact.errors import BadData
 
 if TYPE_CHECKING:
@@ -67,13 +67,11 @@ def _match(chosen: argparse.Namespace) -> int:
     printing.csv(chosen.out, listed)
     # Beside the file and not in it: a CSV for programs holds rows alone.
     for one in found:
-        sys.stderr.write(
-            f"{one.treated}: {one.n_pool} authorities in the pool, {len(one.quarters)} quarters.\n"
-        )
+        tell(f"{one.treated}: {one.n_pool} authorities in the pool, {len(one.quarters)} quarters.")
         for code, why in one.left_out.items():
-            sys.stderr.write(f"  {code} is not in it: {why}.\n")
+            tell(f"  {code} is not in it: {why}.")
     for text in dict.fromkeys(note.text for one in found for note in one.notes):
-        sys.stderr.write(f"- {text}\n")
+        tell(f"- {text}")
     return 0
 
 
@@ -135,7 +133,7 @@ def _table(found: tuple[TrendMatch, ...]) -> Table:
             str(one.treated),
             near.rank,
             str(near.code),
-            near.distance,
+            snapped(near.distance),
             near.is_tied,
             len(one.quarters),
             one.n_pool,

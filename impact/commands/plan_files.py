@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,7 +54,7 @@ def _run(chosen: argparse.Namespace) -> int:
 
     if not chosen.data.is_dir():
         raise BadData(f"There is no folder “{chosen.data}”.")
-    bundle = running.run(chosen.plan, chosen.data, say=None if chosen.quiet else _tell)
+    bundle = running.run(chosen.plan, chosen.data, say=None if chosen.quiet else printing.tell)
     bundles.write(bundle, chosen.out)
     if chosen.report:
         chosen.report.write_bytes(_report(bundle, chosen.report.suffix.lower()))
@@ -63,10 +62,6 @@ def _run(chosen: argparse.Namespace) -> int:
     say(f"\nBundle {bundle.sha256} in {chosen.out}.")
     say(f"Id {bundle.id}: the same plan, data, seed and software give it on every machine.")
     return 1 if any(analysis.failed for analysis in bundle.analyses) else 0
-
-
-def _tell(what: str) -> None:
-    sys.stderr.write(f"{what}\n")
 
 
 def _report(bundle: Bundle, ending: str) -> bytes:

@@ -14,6 +14,7 @@ from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from exports.cleaning import clean
 from exports.digits import printed, snapped
 
 if TYPE_CHECKING:
@@ -30,8 +31,13 @@ class Remarkable(Protocol):
 
 
 def say(text: str = "") -> None:
-    """One line on standard output."""
-    sys.stdout.write(text + "\n")
+    """One line on standard output, without what would steer a terminal: names and words may come from anybody."""
+    sys.stdout.write(clean(text) + "\n")
+
+
+def tell(text: str) -> None:
+    """One line beside the results, on standard error, as clean."""
+    sys.stderr.write(clean(text) + "\n")
 
 
 def number(value: float | None) -> str:
@@ -49,7 +55,7 @@ def number(value: float | None) -> str:
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Columns that line up."""
-    lines = [tuple(header), *(tuple(row) for row in rows)]
+    lines = [tuple(clean(word).replace("\n", " ") for word in line) for line in (header, *rows)]
     widths = [max(len(line[place]) for line in lines) for place in range(len(header))]
     for line in lines:
         say("  ".join(word.ljust(width) for word, width in zip(line, widths, strict=True)).rstrip())

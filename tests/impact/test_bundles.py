@@ -184,16 +184,45 @@ def test_a_bundle_of_schema_1_has_no_id_and_one_of_schema_2_needs_it(tmp_path):
         b"[" * 100_000,
         b'{"seed": ' + b"9" * 5_000 + b"}",
         b'{"study": "a", "study": "b"}',
-        None,
+        b'{"study": "\\ud800"}',
     ],
-    ids=["empty", "cut", "list", "null", "words", "zip", "utf16", "nul", "deep", "long", "twice", "absent"],
+    ids=["empty", "cut", "list", "null", "words", "zip", "utf16", "nul", "deep", "long", "twice", "half"],
 )
 def test_what_is_no_bundle_is_refused_by_name(tmp_path, data):
     path = tmp_path / "results.json"
-    if data is not None:
-        path.write_bytes(data)
+    path.write_bytes(data)
     with pytest.raises(BadDocument, match=r"^results\.json: this is not a results bundle\.$"):
         bundles.read(path)
+
+
+def test_a_file_that_is_not_there_or_cannot_be_read_is_not_called_another_kind_of_file(tmp_path):
+    with pytest.raises(BadDocument, match=r"^results\.json: there is no such file\.$"):
+        bundles.read(tmp_path / "results.json")
+    (tmp_path / "results.json").mkdir()
+    with pytest.raises(BadDocument, match=r"^results\.json: cannot be read \(Is a directory\)\.$"):
+        bundles.read(tmp_path / "results.json")
+
+
+@pytest.mark.parametrize("place", ["title", "analyses.0.id", "software.numpy", "samples.0.outcome"])
+def test_half_a_character_anywhere_is_refused(tmp_path, place):
+    plain = bundle().sealed().plain()
+    *way, last = (int(part) if part.isdecimal() else part for part in place.split("."))
+    part = plain
+    for step in way:
+        part = part[step]
+    part[last] = "\udcff"
+    (tmp_path / "results.json").write_text(json.dumps(plain))
+    with pytest.raises(BadDocument, match=r"^results\.json: this is not a results bundle\.$"):
+        bundles.read(tmp_path / "results.json")
+
+
+@pytest.mark.parametrize("part", ["analyses", "samples"])
+def test_what_stands_twice_is_refused(tmp_path, part):
+    plain = bundle().sealed().plain()
+    plain[part] += [plain[part][0] | {}]
+    (tmp_path / "results.json").write_text(json.dumps(plain))
+    with pytest.raises(BadDocument, match="stands twice"):
+        bundles.read(tmp_path / "results.json")
 
 
 def test_a_file_that_is_far_too_large_is_refused_before_it_is_read(tmp_path):

@@ -390,7 +390,7 @@ def _another_study(path: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "complaint"),
     [
-        (lambda path: path.unlink(), "two.json: this is not a results bundle."),
+        (lambda path: path.unlink(), "two.json: there is no such file."),
         (lambda path: path.write_text("title: a plan"), "two.json: this is not a results bundle."),
         (lambda path: path.write_bytes(b"\x00"), "two.json: this is not a results bundle."),
         (
@@ -406,6 +406,18 @@ def test_compare_refuses_what_cannot_be_compared(impact, twins, spoil, complaint
     code, out, told = impact("compare", *twins, "--json")
     assert (code, told) == (2, complaint + "\n")
     assert json.loads(out) == {"is_comparable": False, "because": complaint}
+
+
+@pytest.mark.parametrize("hostile", ["\x1b[2J\x1b]0;owned\x07", "\x9b31m", "a\nb\u202ec"])
+def test_names_in_a_bundle_cannot_steer_the_terminal(impact, twins, hostile):
+    resealed(twins[1], lambda plain: plain["analyses"][0].update(id=f"p{hostile}"))
+    code, out, _ = impact("compare", *twins)
+    assert code == 1
+    assert not set(out) & set("\x1b\x9b\x07\u202e")
+    assert len([line for line in out.splitlines() if line.startswith("b")]) == 0
+    resealed(twins[1], lambda plain: plain.update(study=f"other{hostile}"))
+    code, _, told = impact("compare", *twins)
+    assert (code, set(told) & set("\x1b\x9b\x07\u202e")) == (2, set())
 
 
 def test_compare_needs_two_bundles_and_says_how_close_is_close(impact):
@@ -870,7 +882,7 @@ def test_pool_takes_results_of_bundles_on_one_scale(impact, ready):
         (PAIR, "--correlation"),
         (
             ("--bundle", "absent.json", "primary", "--correlation", "0"),
-            "absent.json: this is not a results bundle.",
+            "absent.json: there is no such file.",
         ),
     ],
 )

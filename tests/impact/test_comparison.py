@@ -184,6 +184,8 @@ def test_inputs_that_differ_are_named_and_are_no_difference():
             "software": {"python": "3.11", "numpy": "2.4"},
             "data": {"care.parquet": "d" * 64},
             "smallest_count": 20,
+            "title": "Another title",
+            "readings": ({"on": "2026-01-01", "says": "Days are working days"},),
         },
     )
     found = compare(made(), other)
@@ -191,9 +193,11 @@ def test_inputs_that_differ_are_named_and_are_no_difference():
     assert {one.name: (one.first, one.second) for one in found.inputs} == {
         "plan": ("a" * 64, "c" * 64),
         "plan: nodes of primary, looked-after": (None, 9.0),
-        "plan: smallest count": (10.0, 20.0),
+        "plan: title": (made().title, "Another title"),
+        "plan: readings": (None, "2026-01-01, Days are working days"),
+        "plan: smallest count": (10, 20),
         "registered plan": (None, "a" * 64),
-        "deviations": (None, "2026-02-01 Another seed"),
+        "deviations": (None, "2026-02-01, Another seed, A slip"),
         "data: care.parquet": ("b" * 64, "d" * 64),
         "seed": ("7", "8"),
         "software: numpy": (None, "2.4"),
@@ -212,6 +216,20 @@ def test_a_bundle_of_schema_1_is_compared_by_the_id_it_would_have():
     assert found.agrees
     assert found.ids == (new.id, new.id)
     assert found.inputs == ()
+
+
+def test_a_statistic_near_nil_agrees_as_its_estimate_does():
+    one, other = ({"value": size, "std_error": 0.1, "statistic": size / 0.1} for size in (1e-9, 4e-8))
+    assert compare(made(results=one), made(results=other)).agrees
+    assert not compare(made(results=one), made(results=other | {"statistic": 1e-5})).agrees
+
+
+def test_counts_too_large_for_a_float_are_compared():
+    one, other = (made(n_clusters=n) for n in (10**400, 10**400 + 1))
+    found = compare(one, other)
+    assert [d.kind for d in found.differences] == ["count"]
+    assert found.differences[0].first == 10**400
+    comparing._print(found, "one.json", "other.json")
 
 
 def test_the_help_of_the_command_states_the_tolerance():
