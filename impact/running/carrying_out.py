@@ -140,7 +140,8 @@ def _one(
     except ImpactError as error:
         reason = str(error)
     except np.linalg.LinAlgError as error:
-        reason = f"The computation broke down: {error}."
+        # One that our own judgements have let through: the others must not be lost over it, and nobody may take it for theirs.
+        reason = f"The program failed here ({error}), which says nothing about the data. Please report it to its makers."
     else:
         is_binary = sample.outcome.is_binary
         base = min(base_of(part, is_binary=is_binary) for _, part in sample.frame.groupby("treated"))
