@@ -36,9 +36,9 @@ demo: setup
 
 # Without services and without a browser what needs one is skipped by name; REQUIRE=chromium,postgres,redis,rabbitmq,data
 # makes a missing one a failure. DATABASE_URL runs what uses the database on another one. One test at a time goes to each
-# process, the longest first; three on two processors, because tests of browsers and processes wait.
+# process, the longest first; as many as processors, since more would wait for each other.
 # The dozens of processes that the tests start would each compile the application anew, if the shell forbids to keep it.
-PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 3 --dist load --maxschedchunk 1 --durations 20
+PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 2 --dist load --maxschedchunk 1 --durations 20
 test: .venv/installed-dev
 	$(PYTEST) $(TESTS)
 

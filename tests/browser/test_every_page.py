@@ -16,7 +16,7 @@ pytestmark = [
 # Pages whose answer is a file, or which are gone after one look.
 NO_PAGE = {"account_logout"}
 LANDS = pytest.mark.slow(lands=True)
-N_PARTS = 8  # so that several processes share the walk
+N_PARTS = 16  # so that several processes share the walk
 PEOPLE = ("lead", "fieldwork", "researcher", "writer", "data_protection")
 
 

@@ -23,7 +23,7 @@ pytestmark = [
     pytest.mark.django_db(transaction=True),
 ]
 
-# The longest test of a browser, half a minute: each step needs what the one before left on the pages, from an empty house.
+# Half a minute in one test: each step needs what the one before left on the pages, from an empty house.
 HERE = Path(__file__).parent
 SHOTS = os.environ.get("SHOTS", "")
 PEOPLE = (
@@ -352,6 +352,7 @@ def look_for_traces(worker: Worker) -> None:
     worker.sees("80%", "of 30")
 
 
+@pytest.mark.slow(lands=True)
 def test_whole_job_from_protocol_to_receipt(desk: Any, db: None) -> None:
     jobs.load_tasks()  # as the worker does, whose part this test takes
     leader, field = make_user("lena@example.org", "Lena Lead"), make_user("femi@example.org", "Femi Field")
