@@ -43,7 +43,7 @@ def faults(one: Desk) -> list[str]:
     return found
 
 
-# The first eighth takes 20 s and is always walked.
+# The first part takes ten seconds and is always walked.
 @pytest.mark.parametrize("part", [0, *(pytest.param(n, marks=LANDS) for n in range(1, N_PARTS))])
 def test_axe_finds_nothing_on_any_page(desk, part):
     """Each page is loaded once and turned from one kind of window to the other, as a person turns a telephone."""
