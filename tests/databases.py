@@ -158,7 +158,13 @@ def restore(alias: str) -> None:
 def has_ended(run: str) -> bool:
     """Whether the process that began a run is gone; a run is named for it."""
     number = run.partition("x")[0]
-    return number.isdecimal() and not Path(f"/proc/{number}").exists()
+    if not number.isdecimal():
+        return False
+    try:
+        os.kill(int(number), 0)
+    except OSError as error:
+        return isinstance(error, ProcessLookupError)  # or it is somebody else's, and alive
+    return False
 
 
 def drop_those_of_ended_runs(server: str) -> None:
