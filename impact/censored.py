@@ -143,7 +143,9 @@ def _sides(y: Floats, low: Floats, high: Floats) -> npt.NDArray[np.int64]:
     """-1 at the left limit, 1 at the right, 0 between. A row that lies off its limit by rounding lies at it."""
     if (low >= high).any():
         raise BadData("Each left limit must lie below its right limit.")
-    rounding = EQUAL * np.abs(y).max()
+    # Of a row's own size, or of the middle one of those that are not nil; one wrong row would set the largest.
+    size = np.abs(y)
+    rounding = EQUAL * np.maximum(size, np.median(size[size > 0]) if (size > 0).any() else 0.0)
     beyond = (y < low - rounding) | (y > high + rounding)
     if beyond.any():
         row = int(np.argmax(beyond))

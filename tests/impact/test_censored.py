@@ -220,3 +220,19 @@ def test_tobit_covers():
         slope = tobit(y, x, ["x"], right=2).coefficients[1]
         inside += slope.low <= 1 <= slope.high
     assert inside / runs == pytest.approx(0.95, abs=3 * (0.05 * 0.95 / runs) ** 0.5)
+
+
+@pytest.mark.row("ST-08")
+@pytest.mark.parametrize("wrong", [1e12, 1e14])
+def test_one_wrong_row_brings_no_other_to_the_limit(simulated, wrong):
+    x, latent = simulated
+    y = np.append(np.maximum(latent, 0), wrong)
+    found = tobit(y, np.vstack([x, x[:1]]), ["a", "b"], left=0)
+    assert found.n_left == (latent <= 0).sum()
+
+
+def test_row_off_its_limit_by_rounding_lies_at_it(simulated):
+    x, latent = simulated
+    signs = np.where(np.arange(600) % 2, 1, -1)
+    found = tobit(np.where(latent > 0, latent, 1e-17 * signs), x, ["a", "b"], left=0)
+    assert found.n_left == (latent <= 0).sum()
