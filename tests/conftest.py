@@ -6,6 +6,7 @@ import datetime as dt
 import gc
 import os
 import shutil
+import signal
 import socket
 import tempfile
 import uuid
@@ -54,6 +55,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # A run that is ended takes with it what its tests have started, as one does that is interrupted at the keyboard.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     if not is_worker(config):
         # Named for the process, so that a later run knows what is left of one that was cut off.
         os.environ["TEST_RUN"] = f"{os.getpid()}x{uuid.uuid4().hex[:8]}"
