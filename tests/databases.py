@@ -91,24 +91,26 @@ def sqlite_template() -> dict[str, Path]:
 
 
 def postgres_copy(server: str, name: str) -> None:
-    """Make a migrated database on a server, in the place of one that is left from a run that was cut off.
+    """Make a migrated database on a server, and drop those that runs of this clone have left which were cut off.
 
     It is copied from a template there, whose comment says of which migrations it is.
     """
-    template = f"{settings.OURS}_template"
+    template, unfinished = f"{settings.OURS}_template", f"{settings.OURS}_unfinished"
     comment = "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s"
     with locked("postgres"):
+        drop_those_of_ended_runs(server)
         if on_server(server, comment, template) != fingerprint():
-            on_server(server, f'DROP DATABASE IF EXISTS "{template}" WITH (FORCE)')
-            on_server(server, f'CREATE DATABASE "{template}" TEMPLATE template1')
+            on_server(server, f'DROP DATABASE IF EXISTS "{unfinished}" WITH (FORCE)')
+            on_server(server, f'CREATE DATABASE "{unfinished}" TEMPLATE template1')
             making = Path(tempfile.mkdtemp(prefix="ipe-migrating-", dir=in_memory()))
             try:
-                here = Installation.new(making / "here", DATABASE_URL=beside(server, template))
+                here = Installation.new(making / "here", DATABASE_URL=beside(server, unfinished))
                 migrate(here)
             finally:
                 shutil.rmtree(making, ignore_errors=True)
-            on_server(server, f"COMMENT ON DATABASE \"{template}\" IS '{fingerprint()}'")
-        on_server(server, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+            on_server(server, f"COMMENT ON DATABASE \"{unfinished}\" IS '{fingerprint()}'")
+            on_server(server, f'DROP DATABASE IF EXISTS "{template}" WITH (FORCE)')
+            on_server(server, f'ALTER DATABASE "{unfinished}" RENAME TO "{template}"')
         on_server(server, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
 
 
@@ -170,10 +172,9 @@ def has_ended(run: str) -> bool:
 def drop_those_of_ended_runs(server: str) -> None:
     """The databases that runs of this clone have left which were cut off."""
     every = "SELECT array_agg(datname::text) FROM pg_database WHERE starts_with(datname, %s)"
-    with locked("postgres"):
-        for name in on_server(server, every, settings.OURS) or []:
-            if has_ended(name.rpartition("_")[2]):
-                on_server(server, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+    for name in on_server(server, every, settings.OURS) or []:
+        if has_ended(name.rpartition("_")[2]):
+            on_server(server, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
 
 def _copied(alias: str, folder: Path, **_: Any) -> str:
@@ -181,11 +182,9 @@ def _copied(alias: str, folder: Path, **_: Any) -> str:
     connection = connections[alias]
     connection.close()
     if connection.vendor == "postgresql":
-        server = os.environ["DATABASE_URL"]
         name = f"{connection.creation._get_test_db_name()}_{os.environ['TEST_RUN']}"
         connection.close_pool()
-        drop_those_of_ended_runs(server)
-        postgres_copy(server, name)
+        postgres_copy(os.environ["DATABASE_URL"], name)
     else:
         folder.mkdir(parents=True, exist_ok=True)
         name = str(folder / f"{os.getpid()}-{alias}.sqlite3")

@@ -5,6 +5,7 @@ import base64
 import hashlib
 import os
 import shutil
+import socket
 import tempfile
 from pathlib import Path
 
@@ -27,7 +28,9 @@ os.environ["KEY_STORE_DIR"] = os.environ["VAR_DIR"] + "/keys"
 
 from ipe.settings import *  # noqa: E402, F403 - only after the environment is set
 
-# The name of databases on a server says whose they are, so that the suites of two clones can run on one server.
-OURS = f"test_ipe_{hashlib.sha256(str(Path(__file__).resolve().parents[1]).encode()).hexdigest()[:8]}"
+# The name of databases on a server says whose they are, so that the suites of two clones, on one machine or on two, can run
+# on one server.
+CLONE = f"{socket.gethostname()} {Path(__file__).resolve().parents[1]}"
+OURS = os.environ["TEST_OURS"] = f"test_ipe_{hashlib.sha256(CLONE.encode()).hexdigest()[:8]}"
 if DATABASES["default"]["ENGINE"].endswith("postgresql"):  # noqa: F405 - of the star above
     DATABASES["default"]["TEST"]["NAME"] = OURS  # noqa: F405 - as above

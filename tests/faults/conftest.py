@@ -13,7 +13,6 @@ import json
 import os
 import shutil
 import tempfile
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +22,7 @@ import pytest
 
 from tests import databases
 from tests.conftest import REQUIRED, is_worker, run_folder
-from tests.faults.installation import Installation, Visitor, on_server
+from tests.faults.installation import Installation, Visitor, new_name, on_server
 from tests.faults.planting import ACCOUNTS, PASSWORD
 
 BY_ROLE = {role: email for email, role in reversed(ACCOUNTS.items())}
@@ -109,7 +108,7 @@ def plant(home: Path, server: str) -> Planted:
         migrated = databases.sqlite_template()
         shutil.copy(migrated["keys"], here.key_store)
         if server:
-            here.use_database(server, f"faults_{uuid.uuid4().hex[:12]}")
+            here.use_database(server, new_name())
             databases.postgres_copy(server, here.database_name)
         else:
             shutil.copy(migrated["default"], here.database)

@@ -239,7 +239,7 @@ class Installation:
 
     def make_database(self, server: str, template: str) -> None:
         """A database of its own on a server, the copy of another one there."""
-        name = f"faults_{uuid.uuid4().hex[:12]}"
+        name = new_name()
         on_server(server, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
         self.use_database(server, name)
 
@@ -395,6 +395,12 @@ class Installation:
     def visitor(self, email: str = "", password: str = "") -> Visitor:
         made = Visitor(self.port)
         return made.sign_in(email, password) if email else made
+
+
+def new_name() -> str:
+    """The name of a database of this run, by which a later one knows what is left if this one is cut off."""
+    whose, run = os.environ.get("TEST_OURS", "faults"), os.environ.get("TEST_RUN", "byhand")
+    return f"{whose}_{uuid.uuid4().hex[:12]}_{run}"
 
 
 def beside(server: str, name: str) -> str:

@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import sqlite3
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +16,7 @@ import pytest
 from findings.demo.people import FIELDWORK, LEAD, PASSWORD
 from tests import databases
 from tests.conftest import required
-from tests.faults.installation import Installation, beside, on_server
+from tests.faults.installation import Installation, beside, new_name, on_server
 from tests.upgrades import dumps
 from tests.upgrades.copies import DATABASES, Copy, copies, present_version
 from tests.upgrades.making import ASK, NotMade, make
@@ -88,7 +87,7 @@ def schema_of_new(database: str) -> dict[str, list[str]]:
     """The same of a database that was migrated from nothing."""
     if database == "sqlite":
         return schema_of_file(databases.sqlite_template()["default"])
-    name = f"faults_{uuid.uuid4().hex[:12]}"
+    name = new_name()
     try:
         databases.postgres_copy(server(), name)
         return schema_on_server(beside(server(), name))
