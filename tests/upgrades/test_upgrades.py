@@ -7,6 +7,8 @@ import os
 import re
 import shutil
 import sqlite3
+import uuid
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +20,7 @@ from tests import databases
 from tests.conftest import required
 from tests.faults.installation import Installation, beside, new_name, on_server
 from tests.upgrades import dumps
-from tests.upgrades.copies import DATABASES, Copy, copies, present_version
+from tests.upgrades.copies import DATABASES, KEY, Copy, copies, present_version
 from tests.upgrades.making import ASK, NotMade, make
 
 # Each test has databases of its own, whatever the suite runs on.
@@ -60,6 +62,7 @@ def test_copy_of_an_earlier_version_is_upgraded_and_opens(restored: tuple[Copy, 
     assert "the chain is whole" in here.command("audit", "verify", "--kept", str(n_events), code)
     contents, head = here.ask(ASK)
     assert schema(here) == schema_of_new(database)
+    assert schema_of_file(here.key_store) == schema_of_file(databases.sqlite_template()["keys"])
     # A later version may have tables of its own.
     contents["rows"] = {label: contents["rows"].get(label) for label in record["contents"]["rows"]}
     assert contents == record["contents"]
@@ -130,6 +133,18 @@ def test_copy_opens_with_no_other_key(restored: tuple[Copy, str, Installation]) 
     here.master_key = Installation(here.home).master_key
     with pytest.raises(AssertionError, match="Tampered"):
         here.ask(ASK)
+
+
+def test_copy_that_cannot_be_restored_leaves_no_database(tmp_path: Path) -> None:
+    on, mark = server(), f"half restored {uuid.uuid4().hex}"
+    marked = "SELECT count(*) FROM pg_shdescription WHERE description = %s"
+    shutil.copy(copies()[0].folder / KEY, tmp_path / KEY)
+    remark = f"EXECUTE format('COMMENT ON DATABASE %I IS %L', current_database(), '{mark}');"
+    with zipfile.ZipFile(tmp_path / "postgresql.zip", "w") as kept:
+        kept.writestr("database.sql", f"DO $$BEGIN {remark} END$$;\nCOPY nobody (id) FROM stdin;\n\\.\n")
+    with pytest.raises(psycopg.errors.UndefinedTable):
+        Copy(tmp_path).restore(tmp_path / "home", "postgresql", on)
+    assert on_server(on, marked, mark) == 0
 
 
 def test_copies_begin_with_the_first_version_that_has_one_and_are_small() -> None:
