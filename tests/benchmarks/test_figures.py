@@ -205,6 +205,16 @@ def test_command_writes_a_missed_limit_and_ends_with_one(tmp_path):
     assert "**missed**" in target.read_text()
 
 
+def test_command_empties_no_page_for_a_file_without_lines(tmp_path):
+    kept, target = tmp_path / "lines", tmp_path / "page.md"
+    kept.write_text("Collecting taguette\n")
+    target.write_text(PAGE)
+    done = command("--lines", str(kept), "--write", str(target))
+    assert done.returncode == 2
+    assert "holds no line of a benchmark" in done.stderr
+    assert target.read_text() == PAGE
+
+
 def test_command_refuses_a_name_that_is_none():
     done = command("matrix_ods")
     assert done.returncode == 2
