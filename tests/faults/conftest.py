@@ -21,13 +21,12 @@ from typing import Any
 import pytest
 
 from tests import databases
-from tests.conftest import REQUIRED, is_worker, run_folder
+from tests.conftest import REQUIRED, is_worker, required, run_folder
 from tests.faults.installation import Installation, Visitor, new_name, on_server
 from tests.faults.planting import ACCOUNTS, PASSWORD
 
 BY_ROLE = {role: email for email, role in reversed(ACCOUNTS.items())}
-GIVEN = os.environ.get("TEST_POSTGRES_URL", "")
-POSTGRES = GIVEN or "postgres://postgres@127.0.0.1:5432/postgres"
+USUAL = "postgres://postgres@127.0.0.1:5432/postgres"
 
 
 @dataclass
@@ -52,21 +51,25 @@ class Planted:
         self.here.command("worker", "--once")
 
 
-@functools.cache
 def postgres_server() -> str:
-    """The address of the server for tests marked `postgres`.
+    """The address of the server for tests marked `postgres`; empty where none answers, and SQLite has to do."""
+    return server_at(os.environ.get("TEST_POSTGRES_URL", ""))
 
-    Empty where none answers at the usual address, and SQLite has to do; one that was given must answer.
-    """
+
+@functools.cache
+def server_at(given: str) -> str:
+    """As `postgres_server`. An address that somebody gave is meant: where nobody answers there, the test fails."""
     import psycopg
 
     try:
-        on_server(POSTGRES, "SELECT 1")
-    except psycopg.OperationalError:
-        if GIVEN or "postgres" in REQUIRED:
-            pytest.fail("no PostgreSQL answers at TEST_POSTGRES_URL")
+        on_server(given or USUAL, "SELECT 1")
+    except psycopg.Error as error:
+        if given:
+            pytest.fail(f"no PostgreSQL takes connections at TEST_POSTGRES_URL: {error}", pytrace=False)
+        if "postgres" in REQUIRED:
+            required("postgres", "no server answers at the usual address, and TEST_POSTGRES_URL names none")
         return ""
-    return POSTGRES
+    return given or USUAL
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""What is left of runs that were cut off goes, and nobody else's databases do."""
+"""An address that was given is meant. What is left of runs that were cut off goes, and nobody else's databases do."""
 
 from __future__ import annotations
 
@@ -9,10 +9,19 @@ from django.conf import settings
 
 from tests import databases
 from tests.conftest import required
-from tests.faults.conftest import postgres_server
-from tests.faults.installation import new_name, on_server
+from tests.faults.conftest import postgres_server, server_at
+from tests.faults.installation import free_port, new_name, on_server
 
 pytestmark = [pytest.mark.real_clock, pytest.mark.once, pytest.mark.postgres]
+
+
+def test_an_address_where_nobody_answers_fails_what_needs_it() -> None:
+    dead = f"postgres://postgres@127.0.0.1:{free_port()}/postgres"
+    for url in (dead, "nonsense"):
+        with pytest.raises(
+            pytest.fail.Exception, match="no PostgreSQL takes connections at TEST_POSTGRES_URL"
+        ):
+            server_at(url)
 
 
 def test_databases_of_this_clone_are_dropped_when_their_run_has_ended() -> None:

@@ -18,6 +18,7 @@ import pytest
 from findings.demo.people import FIELDWORK, LEAD, PASSWORD
 from tests import databases
 from tests.conftest import required
+from tests.faults.conftest import postgres_server
 from tests.faults.installation import Installation, beside, new_name, on_server
 from tests.upgrades import dumps
 from tests.upgrades.copies import DATABASES, KEY, Copy, copies, present_version
@@ -32,12 +33,9 @@ PERSON = "Marion Oakes"
 
 def server() -> str:
     """A PostgreSQL on which databases can be made, or the test is skipped by name."""
-    url = os.environ.get("DATABASE_URL", "")
-    url = url if url.startswith("postgres") else os.environ.get("TEST_POSTGRES_URL", "")
-    if not url:
+    if not os.environ.get("TEST_POSTGRES_URL"):
         required("postgres", "needs a PostgreSQL server, and TEST_POSTGRES_URL names none")
-    on_server(url, "SELECT 1")  # one that was given must answer
-    return url
+    return postgres_server()
 
 
 @pytest.fixture(
